@@ -1,0 +1,61 @@
+# Every target sets up what it needs. Start with `make demo` and `make test`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SAM_VENV := .venv-sam
+PIP_FLAGS := --disable-pip-version-check --quiet --no-deps --require-hashes
+STEP ?=
+EVENT ?=
+
+.PHONY: help setup demo test check lint types format invoke lab lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+
+setup: $(VENV)/.stamp $(SAM_VENV)/.stamp ## install everything, locked and hashed, into .venv
+
+$(VENV)/.stamp: requirements/dev.txt pyproject.toml
+	@echo "Installing the locked tools into $(VENV) (about a minute, once) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install $(PIP_FLAGS) -r requirements/dev.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(SAM_VENV)/.stamp: requirements/sam.txt
+	@echo "Installing aws-sam-cli into $(SAM_VENV) (half a minute, once) ..."
+	@test -x $(SAM_VENV)/bin/python || $(PYTHON) -m venv $(SAM_VENV)
+	@$(SAM_VENV)/bin/python -m pip install $(PIP_FLAGS) -r requirements/sam.txt
+	@touch $@
+
+$(BIN)/sam: $(VENV)/.stamp $(SAM_VENV)/.stamp
+	@ln -sf ../../$(SAM_VENV)/bin/sam $@
+
+demo: $(BIN)/sam ## break real functions in the lab and watch them being repaired
+	@$(BIN)/autorepair demo
+
+lab: $(BIN)/sam ## keep a lab running until you stop it
+	@$(BIN)/autorepair lab up
+
+test: $(BIN)/sam ## all tests
+	@$(BIN)/python -m pytest
+
+invoke: $(BIN)/sam ## run one step with its sample event: make invoke STEP=ParseAlarmEvent
+	@$(BIN)/autorepair invoke "$(STEP)" $(if $(EVENT),--event "$(EVENT)")
+
+check: lint types ## format, lint, strict types, generated docs
+
+lint: $(VENV)/.stamp
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: $(VENV)/.stamp
+	@$(BIN)/mypy
+
+format: $(VENV)/.stamp ## format and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean: ## remove what was installed and built
+	rm -rf $(VENV) $(SAM_VENV) .aws-sam build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,50 @@
+"""One AWS API call as the middleware sees it, and the interceptors that may answer it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request to an AWS API, parsed with botocore's own service model.
+
+    ``service`` is botocore's name ("lambda", "stepfunctions", "cloudformation"), ``operation`` the
+    API's ("UpdateFunctionConfiguration"), ``parameters`` what a boto3 caller would have passed.
+    """
+
+    service: str
+    operation: str
+    region: str
+    parameters: dict[str, Any]
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer in the protocol of the service: ``output`` is what boto3 would return."""
+
+    output: dict[str, Any] = field(default_factory=dict)
+    status: int = 200
+
+
+@dataclass(frozen=True)
+class ErrorReply:
+    """A modelled error: ``code`` is the name that boto3 raises it by."""
+
+    code: str
+    message: str
+    status: int = 400
+
+
+class Interceptor(Protocol):
+    """Sees a call before moto does."""
+
+    def handle(self, call: Call) -> Reply | ErrorReply | None:
+        """Answer the call, or return None to let it through to moto."""
+        ...

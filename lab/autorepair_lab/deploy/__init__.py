@@ -1,0 +1,1 @@
+"""CloudFormation for the lab: `sam deploy` runs against it unchanged."""

@@ -1,0 +1,1 @@
+"""Lambda Auto-Repair: diagnoses and repairs failing Lambda functions, with proof and a record."""
