@@ -23,6 +23,10 @@ class Call:
     query: str
     headers: dict[str, str]
     body: bytes
+    # The lab's name for the Lambda function that made the call ("" for any other caller).
+    caller: str = ""
+    # True for calls that the account makes on its own behalf (an event rule starting a target).
+    internal: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class ErrorReply:
     code: str
     message: str
     status: int = 400
+    details: dict[str, Any] = field(default_factory=dict)  # further members of the error's shape
 
 
 class Interceptor(Protocol):
@@ -48,3 +53,11 @@ class Interceptor(Protocol):
     def handle(self, call: Call) -> Reply | ErrorReply | None:
         """Answer the call, or return None to let it through to moto."""
         ...
+
+
+class CallRefusedError(Exception):
+    """Raised inside the account to answer a call with an error; carries the reply to send."""
+
+    def __init__(self, code: str, message: str, status: int = 400, **details: object) -> None:
+        super().__init__(f"{code}: {message}")
+        self.reply = ErrorReply(code, message, status, details)

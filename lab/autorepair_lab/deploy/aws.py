@@ -1,0 +1,156 @@
+"""Calls to the emulated account, with values shaped to botocore's own models."""
+
+from __future__ import annotations
+
+import json
+import os
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from autorepair_lab.deploy.errors import ResourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_GONE = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist")
+_HTTP_NOT_FOUND = 404
+_CREDENTIAL = "testing"
+
+
+def shaped(value: object, shape: Any) -> Any:  # noqa: ANN401 - botocore's shapes are untyped
+    """Coerce a template's value to what the API's shape wants, as CloudFormation does.
+
+    Numbers and booleans may be written as strings and the other way round; an object given for
+    a string (a policy, an event pattern) becomes JSON. Unknown members stay, so that botocore's
+    own validation refuses them.
+    """
+    kind = shape.type_name
+    if kind == "structure" and isinstance(value, dict):
+        members = shape.members
+        return {
+            key: shaped(item, members[key]) if key in members else item
+            for key, item in value.items()
+        }
+    if kind == "list" and isinstance(value, list):
+        return [shaped(item, shape.member) for item in value]
+    if kind == "map" and isinstance(value, dict):
+        return {str(key): shaped(item, shape.value) for key, item in value.items()}
+    return _scalar(value, kind)
+
+
+def _scalar(value: object, kind: str) -> object:
+    if kind == "string" and not isinstance(value, str):
+        return text(value)
+    if not isinstance(value, str):
+        return value
+    if kind == "blob":
+        return value.encode()
+    if kind == "boolean" and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    try:
+        if kind in ("integer", "long"):
+            return int(value)
+        if kind in ("float", "double"):
+            return float(value)
+    except ValueError:
+        return value  # botocore names the parameter when it refuses it
+    return value
+
+
+def text(value: object) -> str:
+    """Write a value the way CloudFormation turns it into a string."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    return str(value)
+
+
+class Aws:
+    """The account that stacks are made in; safe to call from several threads."""
+
+    def __init__(self, endpoint: Callable[[], str], region: str, account_id: str) -> None:
+        self.region = region
+        self.account_id = account_id
+        self._endpoint = endpoint
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._lock = Lock()
+        self._session = botocore.session.Session(
+            # The developer's own profile and files have no say in the lab.
+            session_vars={
+                "profile": (None, None, None, None),
+                "config_file": (None, None, os.devnull, None),
+                "credentials_file": (None, None, os.devnull, None),
+            }
+        )
+
+    def call(self, service: str, operation: str, /, **parameters: object) -> dict[str, Any]:
+        """Call one API operation by its name ("CreateFunction"); None values are left out.
+
+        Raises ResourceError with the service's own words when the account refuses the call.
+        """
+        try:
+            return self._call(service, operation, parameters)
+        except (ClientError, BotoCoreError) as error:
+            raise ResourceError(_reason(service, error)) from error
+
+    def remove(self, service: str, operation: str, /, **parameters: object) -> None:
+        """Call a deleting operation; what is already gone is no error."""
+        try:
+            self._call(service, operation, parameters)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            if status != _HTTP_NOT_FOUND and not any(word in code for word in _GONE):
+                raise ResourceError(_reason(service, error)) from error
+        except BotoCoreError as error:
+            raise ResourceError(_reason(service, error)) from error
+
+    def arn(self, service: str, rest: str) -> str:
+        """Return the ARN of something in this account and Region."""
+        return f"arn:aws:{service}:{self.region}:{self.account_id}:{rest}"
+
+    def _call(
+        self, service: str, operation: str, parameters: dict[str, object]
+    ) -> dict[str, Any]:
+        client = self._client(service)
+        given = {key: value for key, value in parameters.items() if value is not None}
+        shape = client.meta.service_model.operation_model(operation).input_shape
+        method = getattr(client, botocore.xform_name(operation))
+        answer: dict[str, Any] = method(**(shaped(given, shape) if shape is not None else given))
+        return answer
+
+    def _client(self, service: str) -> Any:  # noqa: ANN401 - botocore's clients are untyped
+        endpoint = self._endpoint()
+        with self._lock:
+            if (endpoint, service) not in self._clients:
+                self._clients[endpoint, service] = self._session.create_client(
+                    service,
+                    region_name=self.region,
+                    endpoint_url=endpoint,
+                    aws_access_key_id=_CREDENTIAL,
+                    aws_secret_access_key=_CREDENTIAL,
+                    config=Config(
+                        connect_timeout=5,
+                        read_timeout=60,
+                        max_pool_connections=16,
+                        retries={"total_max_attempts": 3, "mode": "standard"},
+                        s3={"addressing_style": "path"},
+                    ),
+                )
+            return self._clients[endpoint, service]
+
+
+def _reason(service: str, error: ClientError | BotoCoreError) -> str:
+    if not isinstance(error, ClientError):
+        return f"Invalid request provided for {service}: {error}"
+    details = error.response["Error"]
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    return (
+        f'Resource handler returned message: "{details.get("Message", "")}" '
+        f"(Service: {service}, Status Code: {status}, Error Code: {details['Code']})"
+    )

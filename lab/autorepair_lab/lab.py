@@ -1,0 +1,222 @@
+"""The whole lab: an emulated account with the service deployed in it, and a ward of patients."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, cast
+
+from autorepair.domain.policy import Policy
+from autorepair.domain.value import Value
+
+from autorepair_lab.account.faults import Fault
+from autorepair_lab.account.routes import RouteReply, RouteRequest
+from autorepair_lab.account.server import Account
+from autorepair_lab.admission import Admission
+from autorepair_lab.clients import DUMMY_KEY, Clients
+from autorepair_lab.deploy import sam
+from autorepair_lab.deploy.cloudformation import CloudFormation
+from autorepair_lab.patient import PatientError, read_patient
+from autorepair_lab.trail import Trail
+from autorepair_lab.ward import Ward
+
+if TYPE_CHECKING:
+    from types_boto3_lambda.literals import RuntimeType
+
+PROJECT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = "dev"
+STACK_NAME = f"lambda-auto-repair-{ENVIRONMENT}"
+REGION = "us-east-1"
+ACCOUNT_ID = "123456789012"
+
+# Seconds instead of minutes, and nothing that would keep fifty patients from being repaired at
+# once; all else is what the policy's own defaults say.
+LAB_POLICY = Policy.model_validate(
+    {
+        "modes": {
+            "set_timeout": "auto",
+            "set_memory": "auto",
+            "set_env": "auto",
+            "set_ephemeral_storage": "ask",
+            "set_reserved_concurrency": "ask",
+            "rollback_version": "ask",
+        },
+        "limits": {
+            "cooldown_s": 0,
+            "repairs_per_function_day": 100,
+            "repairs_per_account_hour": 1000,
+            "steps_per_incident": 3,
+        },
+        "breaker": {"repairs": 1000, "window_s": 600, "same_cause_functions": 1000},
+        "verification": {"window_s": 3, "max_windows": 20, "min_invocations": 4},
+        "settle_s": 1,
+    }
+)
+
+
+class Ready(Value):
+    """Where everything is, once the lab is up."""
+
+    endpoint: str
+    state_machine_arn: str
+    topic_arn: str
+    audit_table: str
+    state_table: str
+    approval_url: str | None
+    evidence_bucket: str
+    policy_parameter: str
+    known_config_prefix: str
+
+    def exports(self) -> dict[str, str]:
+        """Give the environment that points any AWS tool at the lab."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": DUMMY_KEY,
+            "AWS_SECRET_ACCESS_KEY": DUMMY_KEY,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+        }
+
+
+class Lab:
+    """Use as a context manager: what was started is stopped, whatever happens inside."""
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        faults: Sequence[Fault] = (),
+        progress: Callable[[str], None] = lambda _what: None,
+        patient_progress: Callable[[str, str], None] = lambda _patient, _what: None,
+    ) -> None:
+        self._progress = progress
+        self._patient_progress = patient_progress
+        self._workdir = Path(tempfile.mkdtemp(prefix="autorepair-lab-"))
+        self.account = Account(
+            workdir=self._workdir, port=port, region=REGION, account_id=ACCOUNT_ID, faults=faults
+        )
+        self._trail: Trail | None = None
+        self._ward: Ward | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def ward(self) -> Ward:
+        """The patients. Raises RuntimeError before the lab is up."""
+        if self._ward is None:
+            raise RuntimeError("the lab is not up")
+        return self._ward
+
+    def close(self) -> None:
+        """Stop everything and remove what was unpacked; closing twice does no harm."""
+        if self._ward is not None:
+            self._ward.close()
+        if self._trail is not None:
+            self._trail.close()
+        self.account.close()
+        shutil.rmtree(self._workdir, ignore_errors=True)
+
+    def _start(self) -> None:
+        self._progress("starting the emulated account")
+        self.account.start()
+        self.account.add_interceptor(
+            CloudFormation(
+                endpoint=lambda: self.account.endpoint, region=REGION, account_id=ACCOUNT_ID
+            )
+        )
+        built = sam.build(PROJECT, PROJECT / "build" / "lab", progress=self._progress)
+        outputs = sam.deploy(
+            built,
+            endpoint=self.account.endpoint,
+            stack_name=STACK_NAME,
+            config_env=ENVIRONMENT,
+            parameter_overrides={"PythonRuntime": runtime()},
+            progress=self._progress,
+        )
+        self.ready = Ready(
+            endpoint=self.account.endpoint,
+            state_machine_arn=outputs["StateMachineArn"],
+            topic_arn=outputs["NotificationTopicArn"],
+            audit_table=outputs["AuditTableName"],
+            state_table=outputs["StateTableName"],
+            approval_url=outputs.get("ApprovalUrl"),
+            evidence_bucket=outputs["EvidenceBucketName"],
+            policy_parameter=outputs["PolicyParameterName"],
+            known_config_prefix=outputs["KnownConfigPrefix"],
+        )
+        self._open_ward(self.ready)
+
+    def _open_ward(self, ready: Ready) -> None:
+        clients = Clients(ready.endpoint, REGION)
+        admission = Admission(
+            clients,
+            policy_parameter=ready.policy_parameter,
+            known_config_prefix=ready.known_config_prefix,
+            runtime=runtime(),
+            set_at_memory_limit=self.account.set_at_memory_limit,
+        )
+        admission.write_policy(LAB_POLICY)
+        self._trail = Trail(clients, ready.audit_table)
+        self._trail.start()
+        self._ward = Ward(
+            clients,
+            admission,
+            self._trail,
+            invocations=self.account.invocations,
+            progress=self._patient_progress,
+        )
+        self.account.add_route("POST", r"/_lab/patients", self._admit)
+        self.account.add_route("GET", r"/_lab/patients/(?P<name>[^/]+)", self._row)
+        self.account.add_route("POST", r"/_lab/patients/(?P<name>[^/]+)/break", self._break)
+
+    def _admit(self, request: RouteRequest) -> RouteReply:
+        try:
+            body = request.json()
+        except ValueError:
+            body = None
+        if not isinstance(body, dict) or not isinstance(body.get("path"), str):
+            return RouteReply({"error": 'send {"path": "<the folder of a patient>"}'}, 400)
+        try:
+            patient = read_patient(Path(body["path"]))
+        except PatientError as error:
+            return RouteReply({"error": str(error)}, 400)
+        if self.ward.knows(patient.name):
+            return RouteReply({"error": f"{patient.name} has been admitted already"}, 409)
+        function_name = self.ward.admit(patient)
+        return RouteReply({"name": patient.name, "function_name": function_name}, 201)
+
+    def _break(self, request: RouteRequest) -> RouteReply:
+        name = request.groups["name"]
+        if not self.ward.knows(name):
+            return RouteReply({"error": f"no patient {name} has been admitted"}, 404)
+        self.ward.break_in_background(name)
+        return RouteReply({"name": name}, 202)
+
+    def _row(self, request: RouteRequest) -> RouteReply:
+        name = request.groups["name"]
+        if not self.ward.knows(name):
+            return RouteReply({"error": f"no patient {name} has been admitted"}, 404)
+        return RouteReply(self.ward.row(name).as_json())
+
+
+def runtime() -> RuntimeType:
+    """Name the Lambda runtime of the running interpreter, which is what the lab has."""
+    return cast("RuntimeType", f"python{sys.version_info.major}.{sys.version_info.minor}")

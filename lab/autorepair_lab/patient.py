@@ -1,0 +1,156 @@
+"""A patient: a deliberately sick function, how it is driven, and how it should end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
+
+from autorepair.domain.change import RepairKind
+from autorepair.domain.configuration import MAX_MEMORY_MB, MAX_TIMEOUT_S
+from autorepair.domain.diagnosis import RootCause
+from autorepair.domain.incident import Outcome
+from autorepair.domain.value import Value
+
+PATIENT_FILE = "patient.json"
+
+
+class PatientError(Exception):
+    """A patient's folder cannot be used; the message says which field of which file."""
+
+
+def _as_tuple(value: object) -> object:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _actions(value: object) -> object:
+    return value if value == "any" else _as_tuple(value)
+
+
+def _causes(value: object) -> object:
+    return None if value is None else _as_tuple(value)
+
+
+class Traffic(Value):
+    """One payload, invoked ``count`` times, one call after another."""
+
+    payload: JsonValue
+    count: int = Field(default=1, ge=1, le=10_000)
+
+
+class AlarmWish(Value):
+    """The alarm that watches the patient."""
+
+    metric: str = "Errors"
+    statistic: Literal["Sum", "Average", "Maximum", "Minimum", "SampleCount"] = "Sum"
+    threshold: float = 1
+
+
+class Range(Value):
+    """Bounds for a number, both inclusive."""
+
+    min: float = float("-inf")
+    max: float = float("inf")
+
+
+class AfterWish(Value):
+    """What the configuration should look like at the end."""
+
+    timeout_s: Range | None = None
+    memory_mb: Range | None = None
+    env_has: tuple[str, ...] = ()
+
+
+class Expectation(Value):
+    """How the patient should end; lists mean "any of these"."""
+
+    outcome: Annotated[tuple[Outcome, ...], BeforeValidator(_as_tuple)]
+    root_cause: Annotated[tuple[RootCause, ...] | None, BeforeValidator(_causes)] = None
+    action: Annotated[tuple[RepairKind | None, ...] | Literal["any"], BeforeValidator(_actions)] = (
+        "any"
+    )
+    after: AfterWish = AfterWish()
+
+
+class Patient(Value):
+    """A patient's folder, read and validated; keys beside those it knows are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: str
+    folder: Path
+    title: str = ""
+    handler: str = "app.handler"
+    memory_mb: int = Field(default=128, ge=128, le=MAX_MEMORY_MB)
+    timeout_s: int = Field(default=3, ge=1, le=MAX_TIMEOUT_S)
+    env: dict[str, str] = Field(default_factory=dict)
+    tags: dict[str, str] = Field(default_factory=dict)
+    known_config: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
+    traffic: tuple[Traffic, ...]
+    traffic_after_repair: tuple[Traffic, ...] | None = None
+    alarm: AlarmWish = AlarmWish()
+    at_memory_limit: Literal["kill", "stall"] = "kill"
+    approval: Literal["approve", "reject", "none"] | None = None
+    policy: dict[str, JsonValue] = Field(default_factory=dict)
+    bedrock: tuple[dict[str, JsonValue], ...] = ()
+    expect: Expectation
+
+    @property
+    def function_name(self) -> str:
+        """The name of the function that is deployed for this patient."""
+        return f"patient-{self.name}"
+
+    @property
+    def traffic_after(self) -> tuple[Traffic, ...]:
+        """What is driven once a repair has been applied."""
+        return self.traffic if self.traffic_after_repair is None else self.traffic_after_repair
+
+
+def read_patient(folder: Path) -> Patient:
+    """Read the patient in ``folder``.
+
+    Raises:
+        PatientError: There is no patient.json, it is not JSON, a field is wrong, or the code of
+            the handler is not there.
+    """
+    path = folder / PATIENT_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise PatientError(f"{path} cannot be read: {error.strerror or error}") from error
+    try:
+        document: Any = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise PatientError(f"{path} is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise PatientError(f"{path}: the file has to hold one JSON object")
+    try:
+        patient = Patient.model_validate(
+            {**document, "name": folder.resolve().name, "folder": folder.resolve()}
+        )
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}"
+            for e in error.errors(include_url=False, include_input=False)
+        )
+        raise PatientError(f"{path}: {faults}") from error
+    module = patient.handler.rpartition(".")[0].replace(".", "/")
+    if not (patient.folder / f"{module}.py").is_file():
+        raise PatientError(f"{path}: handler {patient.handler} needs {module}.py beside it")
+    return patient
+
+
+def read_patients(folder: Path) -> tuple[Patient, ...]:
+    """Read every patient below ``folder``, by name.
+
+    Raises:
+        PatientError: ``folder`` holds none, or one of them cannot be used.
+    """
+    if not folder.is_dir():
+        raise PatientError(f"{folder} is not a folder")
+    found = sorted(path.parent for path in folder.glob(f"*/{PATIENT_FILE}"))
+    if not found:
+        raise PatientError(f"{folder} holds no patient: expected {folder}/<name>/{PATIENT_FILE}")
+    return tuple(read_patient(path) for path in found)

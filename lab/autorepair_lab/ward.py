@@ -1,0 +1,180 @@
+"""Runs patients: breaks them for real, lets the alarm loose, drives traffic after the repair."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Protocol
+
+from autorepair.domain.change import RepairKind
+from autorepair.domain.incident import Outcome
+from autorepair_lab.admission import Admission
+from autorepair_lab.patient import Patient, Traffic
+from autorepair_lab.row import Row
+from autorepair_lab.trail import Record, Trail
+
+if TYPE_CHECKING:
+    from autorepair_lab.clients import Clients
+
+PATIENCE_S = 300.0
+"""How long an incident may take before its row is left without an outcome."""
+
+MAX_AT_ONCE = 24
+
+
+class Invoked(Protocol):
+    """The runtime's own record of one invocation."""
+
+    @property
+    def function_error(self) -> str | None:
+        """The kind of error the caller got, None for a success."""
+        ...
+
+
+Progress = Callable[[str, str], None]
+"""Is told (patient, what happened), from the thread that runs the patient."""
+
+
+class Ward:
+    """The patients of one lab."""
+
+    def __init__(
+        self,
+        clients: Clients,
+        admission: Admission,
+        trail: Trail,
+        *,
+        invocations: Callable[[str], Sequence[Invoked]],
+        progress: Progress = lambda _patient, _what: None,
+    ) -> None:
+        self._clients = clients
+        self._admission = admission
+        self._trail = trail
+        self._invocations = invocations
+        self._progress = progress
+        self._rows: dict[str, Row] = {}
+        self._patients: dict[str, Patient] = {}
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="patient")
+
+    def admit(self, patient: Patient) -> str:
+        """Deploy a patient; gives its function's name."""
+        name = self._admission.admit(patient)
+        with self._lock:
+            self._patients[patient.name] = patient
+            self._rows[patient.name] = Row(patient=patient.name)
+        return name
+
+    def knows(self, name: str) -> bool:
+        """Whether the patient has been admitted."""
+        with self._lock:
+            return name in self._patients
+
+    def row(self, name: str) -> Row:
+        """Give the patient's row as it stands."""
+        with self._lock:
+            return self._rows[name]
+
+    def break_in_background(self, name: str) -> None:
+        """Break the patient and follow it, on a thread of its own."""
+        self._pool.submit(self.run, name)
+
+    def close(self) -> None:
+        """Take no more patients; those that run are left to end with the process."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def run(self, name: str) -> Row:
+        """Break the patient, raise its alarm, follow it to the end; gives the finished row."""
+        patient = self._patients[name]
+        began = time.monotonic()
+        self._note(name, before=self._admission.read(patient.function_name))
+        self._break(patient)
+        self._follow(patient)
+        return self._note(
+            name,
+            after=self._admission.read(patient.function_name),
+            seconds=round(time.monotonic() - began, 1),
+        )
+
+    def _break(self, patient: Patient) -> None:
+        failed, invoked = self._drive(patient, patient.traffic)
+        self._note(patient.name, failed_before=failed, invoked_before=invoked)
+        self._progress(patient.name, f"{failed} of {invoked} invocations failed; alarm raised")
+        self._admission.raise_alarm(patient)
+
+    def _follow(self, patient: Patient) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        told = 0
+        answered = 0
+        while (left := deadline - time.monotonic()) > 0:
+            self._trail.wait(patient.function_name, _longer_than(told), min(left, 1.0))
+            records = self._trail.of(patient.function_name)
+            for record in records[told:]:
+                self._tell(patient, record)
+            told = len(records)
+            if self.row(patient.name).outcome is not None:
+                return
+            applied = _repairs_in(records)
+            if applied > answered:
+                answered = applied
+                self._drive_after(patient, applied)
+        self._progress(patient.name, f"no end after {PATIENCE_S:.0f} s")
+
+    def _drive_after(self, patient: Patient, repairs: int) -> None:
+        """Drive traffic on the repaired function until it is through or the next repair comes."""
+
+        def is_overtaken() -> bool:
+            return _repairs_in(self._trail.of(patient.function_name)) > repairs
+
+        failed, invoked = self._drive(patient, patient.traffic_after, is_overtaken)
+        self._note(patient.name, failed_after=failed, invoked_after=invoked)
+        self._progress(patient.name, f"{failed} of {invoked} invocations failed after the repair")
+
+    def _drive(
+        self,
+        patient: Patient,
+        traffic: tuple[Traffic, ...],
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> tuple[int, int]:
+        """Invoke one call after another; gives (failed, invoked) by the runtime's record."""
+        earlier = len(self._invocations(patient.function_name))
+        for item in traffic:
+            payload = json.dumps(item.payload).encode()
+            for _ in range(item.count):
+                if is_over():
+                    break
+                self._clients.lambda_.invoke(FunctionName=patient.function_name, Payload=payload)
+        fresh = self._invocations(patient.function_name)[earlier:]
+        return sum(one.function_error is not None for one in fresh), len(fresh)
+
+    def _tell(self, patient: Patient, record: Record) -> None:
+        self._progress(patient.name, record.summary)
+        data = record.data
+        if record.kind in {"incident_opened", "alarm_ignored"}:
+            self._note(patient.name, incident=record.incident_id)
+        if record.kind == "alarm_ignored":
+            self._note(patient.name, outcome=Outcome.IGNORED)
+        elif record.kind == "diagnosis_made":
+            self._note(patient.name, root_cause=data["root_cause"], confidence=data["confidence"])
+        elif record.kind == "action_decided":
+            self._note(patient.name, decision=data["action"])
+        elif record.kind == "repair_applied":
+            self._note(patient.name, action=RepairKind(data["change"]["after"]["kind"]))
+        elif record.kind == "incident_closed":
+            self._note(patient.name, outcome=Outcome(data["outcome"]))
+
+    def _note(self, name: str, **fields: object) -> Row:
+        with self._lock:
+            self._rows[name] = self._rows[name].model_copy(update=fields)
+            return self._rows[name]
+
+
+def _longer_than(count: int) -> Callable[[tuple[Record, ...]], bool]:
+    return lambda records: len(records) > count
+
+
+def _repairs_in(records: tuple[Record, ...]) -> int:
+    return sum(record.kind == "repair_applied" for record in records)

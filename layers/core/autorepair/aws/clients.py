@@ -1,0 +1,142 @@
+"""The boto3 clients: one configuration for all, each made when it is first needed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch import CloudWatchClient
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_events import EventBridgeClient
+    from types_boto3_kms import KMSClient
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_s3 import S3Client
+    from types_boto3_secretsmanager import SecretsManagerClient
+    from types_boto3_sns import SNSClient
+    from types_boto3_sqs import SQSClient
+    from types_boto3_ssm import SSMClient
+
+ServiceName = Literal[
+    "cloudwatch",
+    "dynamodb",
+    "events",
+    "kms",
+    "lambda",
+    "logs",
+    "s3",
+    "secretsmanager",
+    "sns",
+    "sqs",
+    "ssm",
+]
+
+
+class LazyClient:
+    """Stands in for a boto3 client and makes it at its first use.
+
+    A client costs some 40 ms to make and no step uses all of them.
+    """
+
+    def __init__(self, session: boto3.Session, service: ServiceName, config: Config) -> None:
+        self._session = session
+        self._service = service
+        self._config = config
+
+    @cached_property
+    def made(self) -> Any:  # noqa: ANN401 - whichever client it stands for
+        """The client itself."""
+        return self._session.client(self._service, config=self._config)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the client has
+        return getattr(self.made, name)
+
+
+class Clients:
+    """All clients of one process; they share credentials, timeouts and retries."""
+
+    def __init__(self, region: str) -> None:
+        # At DEBUG botocore logs request bodies, and those hold environment values.
+        for name in ("boto3", "botocore", "urllib3"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        self._session = boto3.Session(region_name=region)
+        self._config = Config(
+            connect_timeout=2,
+            read_timeout=8,
+            retries={"mode": "standard", "max_attempts": 4},
+            user_agent_extra="lambda-auto-repair",
+        )
+        self._lazy: dict[ServiceName, LazyClient] = {}
+
+    def make(self, services: Iterable[ServiceName]) -> None:
+        """Make these clients now; during INIT that runs at full speed."""
+        for service in services:
+            _ = self._client(service).made
+
+    # Each stand-in behaves as the client it makes; the casts say so to the type checker.
+
+    @property
+    def cloudwatch(self) -> CloudWatchClient:
+        """Metrics and alarms."""
+        return cast("CloudWatchClient", self._client("cloudwatch"))
+
+    @property
+    def dynamodb(self) -> DynamoDBClient:
+        """The audit and the state table."""
+        return cast("DynamoDBClient", self._client("dynamodb"))
+
+    @property
+    def events(self) -> EventBridgeClient:
+        """The service's own bus."""
+        return cast("EventBridgeClient", self._client("events"))
+
+    @property
+    def kms(self) -> KMSClient:
+        """Digests and sealed values."""
+        return cast("KMSClient", self._client("kms"))
+
+    @property
+    def lambda_(self) -> LambdaClient:
+        """The target functions."""
+        return cast("LambdaClient", self._client("lambda"))
+
+    @property
+    def logs(self) -> CloudWatchLogsClient:
+        """The target functions' logs."""
+        return cast("CloudWatchLogsClient", self._client("logs"))
+
+    @property
+    def s3(self) -> S3Client:
+        """The evidence bucket."""
+        return cast("S3Client", self._client("s3"))
+
+    @property
+    def secretsmanager(self) -> SecretsManagerClient:
+        """Secrets that declared variables name."""
+        return cast("SecretsManagerClient", self._client("secretsmanager"))
+
+    @property
+    def sns(self) -> SNSClient:
+        """The notification topic."""
+        return cast("SNSClient", self._client("sns"))
+
+    @property
+    def sqs(self) -> SQSClient:
+        """The queues that feed target functions."""
+        return cast("SQSClient", self._client("sqs"))
+
+    @property
+    def ssm(self) -> SSMClient:
+        """The policy and the known configuration."""
+        return cast("SSMClient", self._client("ssm"))
+
+    def _client(self, service: ServiceName) -> LazyClient:
+        if service not in self._lazy:
+            self._lazy[service] = LazyClient(self._session, service, self._config)
+        return self._lazy[service]

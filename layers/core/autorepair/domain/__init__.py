@@ -1,0 +1,1 @@
+"""Values and rules of the domain: no AWS, no clock, no environment."""

@@ -1,0 +1,52 @@
+"""What is to be done about a diagnosis, and why."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from autorepair.domain.change import Change
+from autorepair.domain.value import Value
+
+
+class RefusalCode(StrEnum):
+    """Why a planner or a guardrail said no."""
+
+    NOT_REPAIRABLE = "not_repairable"
+    UNKNOWN_CAUSE = "unknown_cause"
+    LOW_CONFIDENCE = "low_confidence"
+    NOT_ENROLLED = "not_enrolled"
+    AT_CAP = "at_cap"
+    CALLER_LIMIT = "caller_limit"
+    UNDECLARED = "undeclared"
+    UNREADABLE_ENVIRONMENT = "unreadable_environment"
+    RESERVED_NAME = "reserved_name"
+    CODE_EXECUTING_NAME = "code_executing_name"
+    NO_EFFECT = "no_effect"
+    MODE = "mode"
+    PAUSED = "paused"
+    COOLDOWN = "cooldown"
+    STEPS_USED_UP = "steps_used_up"
+    NOT_ACTIVE = "not_active"
+    VERSIONED_TRAFFIC = "versioned_traffic"
+    OWN_FUNCTION = "own_function"
+
+
+class Refusal(Value):
+    """A typed no: the guardrail that spoke, and what a person can do about it."""
+
+    code: RefusalCode
+    why: str
+
+
+class Decision(Value):
+    """`$.decision`: apply, ask, observe, decline, or nothing because the alarm recovered."""
+
+    action: Literal["apply", "ask", "observe", "decline", "recovered"]
+    reason: str
+    change: Change | None = None
+    refusal: Refusal | None = None
+    plan_hash: str | None = None
+    step: int = 1
+    is_replanned: bool = False
+    approval_timeout_s: int = 0

@@ -1,0 +1,108 @@
+"""Root causes, findings, and the diagnosis that is made of them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from autorepair.domain.value import Value
+
+
+class RootCause(StrEnum):
+    """The catalogue's labels; `unknown` is said when nothing proves any of them."""
+
+    TIMEOUT_TOO_LOW = "timeout_too_low"
+    MEMORY_EXHAUSTED = "memory_exhausted"
+    CPU_STARVED = "cpu_starved"
+    MISSING_ENV_VAR = "missing_env_var"
+    WRONG_ENV_VAR = "wrong_env_var"
+    EPHEMERAL_STORAGE_FULL = "ephemeral_storage_full"
+    READ_ONLY_FILESYSTEM = "read_only_filesystem"
+    FILE_PERMISSION = "file_permission"
+    DEPENDENCY_MISSING = "dependency_missing"
+    HANDLER_MISCONFIGURED = "handler_misconfigured"
+    ARCHITECTURE_MISMATCH = "architecture_mismatch"
+    INIT_TIMEOUT = "init_timeout"
+    PERMISSION_DENIED = "permission_denied"
+    CONCURRENCY_LIMITED = "concurrency_limited"
+    DOWNSTREAM_UNAVAILABLE = "downstream_unavailable"
+    DOWNSTREAM_SLOW = "downstream_slow"
+    DOWNSTREAM_THROTTLED = "downstream_throttled"
+    DOWNSTREAM_CONNECTIONS_EXHAUSTED = "downstream_connections_exhausted"
+    NETWORK_UNREACHABLE = "network_unreachable"
+    BAD_DEPLOYMENT = "bad_deployment"
+    CODE_BUG = "code_bug"
+    POISON_EVENT = "poison_event"
+    PAYLOAD_TOO_LARGE = "payload_too_large"
+    MEMORY_LEAK = "memory_leak"
+    CREDENTIALS_EXPIRED = "credentials_expired"
+    RESOURCE_EXHAUSTED_FDS_THREADS = "resource_exhausted_fds_threads"
+    RECURSIVE_LOOP = "recursive_loop"
+    IMAGE_UNUSABLE = "image_unusable"
+    FALSE_ALARM = "false_alarm"
+    INSUFFICIENT_EVIDENCE = "insufficient_evidence"
+    UNKNOWN = "unknown"
+
+
+Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class TimeoutNeed(Value):
+    """How long the work needs, in milliseconds, and how that was found."""
+
+    kind: Literal["timeout"] = "timeout"
+    duration_ms: float
+    basis: Literal["fitted", "doubled", "observed"]
+
+
+class MemoryNeed(Value):
+    """How much memory the work needs, in megabytes, and how that was found."""
+
+    kind: Literal["memory"] = "memory"
+    memory_mb: float
+    basis: Literal["doubled", "observed", "formerly_sufficient"]
+
+
+class EnvironmentNeed(Value):
+    """Which variables have to be given their declared value, or removed."""
+
+    kind: Literal["environment"] = "environment"
+    names: tuple[str, ...]
+
+
+Need = Annotated[TimeoutNeed | MemoryNeed | EnvironmentNeed, Field(discriminator="kind")]
+
+
+class Finding(Value):
+    """One rule that matched: the cause, why the evidence proves it, and which evidence."""
+
+    cause: RootCause
+    confidence: Confidence
+    why: str
+    cites: tuple[str, ...]
+    need: Need | None = None
+    is_repairable: bool = True
+    """False where the rule itself knows that no configuration cures this (a hang, a leak)."""
+
+
+class Diagnosis(Value):
+    """The conclusion: `$.diagnosis`."""
+
+    root_cause: RootCause
+    confidence: Confidence
+    source: Literal["rules", "model", "none"]
+    why: str
+    cites: tuple[str, ...] = ()
+    need: Need | None = None
+    is_repairable: bool = False
+    findings: tuple[Finding, ...] = ()
+
+
+class Advice(Value):
+    """What an advisor (a model) says when rules leave the cause open; never more than advice."""
+
+    root_cause: RootCause
+    why: str
+    cites: tuple[str, ...] = ()

@@ -1,0 +1,67 @@
+"""One class per way things can fail; the class name is what the state machine sees."""
+
+from __future__ import annotations
+
+
+class AutoRepairError(Exception):
+    """Base of every error this service raises on purpose."""
+
+
+class TransientServiceError(AutoRepairError):
+    """An AWS API was throttled or unavailable; the same call may work a moment later."""
+
+
+class AccessDeniedError(AutoRepairError):
+    """An AWS API refused the service's own role; somebody has to grant the permission."""
+
+
+class TargetNotFoundError(AutoRepairError):
+    """The function that the alarm names does not exist (any more)."""
+
+
+class MalformedEventError(AutoRepairError):
+    """An event is not what its source promises; the message says which field."""
+
+
+class PolicyUnreadableError(AutoRepairError):
+    """The policy parameter could not be read or does not validate."""
+
+
+class StaleConfigurationError(AutoRepairError):
+    """The function is no longer configured as it was when the change was planned."""
+
+
+class UpdateInProgressError(AutoRepairError):
+    """Another update of the function had not settled within the time given."""
+
+
+class UpdateFailedError(AutoRepairError):
+    """Lambda accepted the change and then could not put it into effect."""
+
+
+class EnvironmentUnreadableError(AutoRepairError):
+    """The environment map cannot be read, so writing it would wipe what is there."""
+
+
+class UndeclaredValueError(AutoRepairError):
+    """A variable has no declared source, or the source cannot be read."""
+
+
+class ChangeRefusedError(AutoRepairError):
+    """Lambda's own limits or validation refused the change."""
+
+
+class EvidenceMissingError(AutoRepairError):
+    """Stored evidence is gone or is not what its pointer says it is."""
+
+
+class RecordConflictError(AutoRepairError):
+    """An audit record could not be appended because the chain kept moving."""
+
+
+class LeaseHeldError(AutoRepairError):
+    """Another execution holds the right to write to this function."""
+
+
+class ConfigurationError(AutoRepairError):
+    """The service itself is set up wrongly; the message names the variable or parameter."""

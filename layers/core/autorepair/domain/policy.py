@@ -1,0 +1,239 @@
+"""What the service may do by itself: the policy, its defaults, and how it is tightened."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, JsonValue, ValidationError, model_validator
+
+from autorepair.domain.change import RepairKind
+from autorepair.domain.configuration import (
+    MAX_EPHEMERAL_STORAGE_MB,
+    MAX_MEMORY_MB,
+    MAX_TIMEOUT_S,
+    MIN_EPHEMERAL_STORAGE_MB,
+    MIN_MEMORY_MB,
+    MIN_TIMEOUT_S,
+)
+from autorepair.domain.errors import PolicyUnreadableError
+from autorepair.domain.value import Instant, Value
+
+CODE_EXECUTING_NAMES = (
+    "AWS_LAMBDA_EXEC_WRAPPER",
+    "BASH_ENV",
+    "BROWSER",
+    "DOTNET_STARTUP_HOOKS",
+    "ENV",
+    "GCONV_PATH",
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "LD_AUDIT",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "PATH",
+    "PERL5LIB",
+    "PERL5OPT",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "PYTHONWARNINGS",
+    "RUBYLIB",
+    "RUBYOPT",
+    "_JAVA_OPTIONS",
+)
+"""Variables that are code execution rather than configuration."""
+
+
+class Mode(StrEnum):
+    """How far a kind of repair may go by itself; ordered from the strictest to the freest."""
+
+    OFF = "off"
+    OBSERVE = "observe"
+    ASK = "ask"
+    AUTO = "auto"
+
+    def tightened_to(self, other: Mode) -> Mode:
+        """Give the stricter of the two."""
+        order = list(Mode)
+        return min(self, other, key=order.index)
+
+
+class Caps(Value):
+    """The largest values a repair may set, and the cost it may add (US dollars a month)."""
+
+    timeout_s: int = Field(default=MAX_TIMEOUT_S, ge=MIN_TIMEOUT_S, le=MAX_TIMEOUT_S)
+    memory_mb: int = Field(default=3008, ge=MIN_MEMORY_MB, le=MAX_MEMORY_MB)
+    ephemeral_storage_mb: int = Field(
+        default=4096, ge=MIN_EPHEMERAL_STORAGE_MB, le=MAX_EPHEMERAL_STORAGE_MB
+    )
+    reserved_concurrency: int = Field(default=200, ge=0)
+    added_cost_usd_month: float = Field(default=50.0, ge=0)
+
+
+class Limits(Value):
+    """How often repairs may happen."""
+
+    cooldown_s: int = Field(default=3600, ge=0)
+    repairs_per_function_day: int = Field(default=3, ge=0)
+    repairs_per_account_hour: int = Field(default=20, ge=0)
+    steps_per_incident: int = Field(default=3, ge=1)
+
+
+class Breaker(Value):
+    """When so much happens at once that it is one fault upstream and not many repairs."""
+
+    repairs: int = Field(default=10, ge=1)
+    window_s: int = Field(default=600, ge=1)
+    same_cause_functions: int = Field(default=5, ge=1)
+
+
+class VerificationRules(Value):
+    """How long to look, and what to do with what is seen."""
+
+    window_s: int = Field(default=600, ge=1)
+    max_windows: int = Field(default=6, ge=1, le=100)
+    min_invocations: int = Field(default=5, ge=1)
+    unchanged: Literal["roll_back", "keep"] = "roll_back"
+    unverified: Literal["roll_back", "keep"] = "keep"
+
+
+class ApprovalRules(Value):
+    """How long a person has to answer."""
+
+    timeout_s: int = Field(default=86_400, ge=1, le=7 * 86_400)
+
+
+class Freeze(Value):
+    """A span in which nothing is written."""
+
+    start: Instant
+    end: Instant
+    reason: str = ""
+
+
+class Schedule(Value):
+    """When unattended writes are allowed."""
+
+    timezone: str = "UTC"
+    allowed_hours: tuple[int, int] | None = None
+    freeze: tuple[Freeze, ...] = ()
+
+
+class EnvironmentRules(Value):
+    """Which variables may be touched at all, and which never without a person."""
+
+    allow: tuple[str, ...] = ("*",)
+    never_unattended: tuple[str, ...] = CODE_EXECUTING_NAMES
+
+    def may_touch(self, name: str) -> bool:
+        """Whether ``name`` matches one of the allowed patterns."""
+        return any(fnmatchcase(name, pattern) for pattern in self.allow)
+
+    def must_ask(self, name: str) -> bool:
+        """Whether a person has to agree before ``name`` is written."""
+        return any(fnmatchcase(name, pattern) for pattern in self.never_unattended)
+
+
+class Override(Value):
+    """A part of the policy that reads differently for some functions."""
+
+    functions: str
+    """A pattern of function names; `*` and `?` as in a shell."""
+    policy: dict[str, JsonValue]
+    """What differs, in the shape of the policy itself; maps are merged, all else replaced."""
+
+
+class Policy(Value):
+    """The whole policy. What is not said is at its strictest: every mode is `observe`."""
+
+    modes: dict[RepairKind, Mode] = Field(default_factory=dict)
+    caps: Caps = Caps()
+    limits: Limits = Limits()
+    breaker: Breaker = Breaker()
+    verification: VerificationRules = VerificationRules()
+    approval: ApprovalRules = ApprovalRules()
+    settle_s: Annotated[int, Field(ge=0, le=900)] = 60
+    schedule: Schedule = Schedule()
+    env: EnvironmentRules = EnvironmentRules()
+    overrides: tuple[Override, ...] = ()
+
+    @model_validator(mode="after")
+    def _window_fits_the_state_machine(self) -> Self:
+        longest = self.verification.window_s * self.verification.max_windows
+        if longest > MAX_VERIFICATION_S:
+            raise ValueError(
+                f"verification.window_s x max_windows is {longest} s; "
+                f"the most an execution waits is {MAX_VERIFICATION_S} s"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _overrides_validate(self) -> Self:
+        for override in self.overrides:
+            self._with(override)
+        return self
+
+    def _with(self, override: Override) -> Policy:
+        base = self.model_dump(mode="json", exclude={"overrides"})
+        return Policy.model_validate(_merged(base, override.policy))
+
+    def for_function(self, name: str) -> Policy:
+        """Give the policy for one function: later overrides win over earlier ones."""
+        policy = self
+        for override in self.overrides:
+            if fnmatchcase(name, override.functions):
+                policy = policy._with(override)
+        return policy
+
+    def mode_of(self, kind: RepairKind) -> Mode:
+        """Give the mode of a kind of repair; one that is not named may only be observed."""
+        return self.modes.get(kind, Mode.OBSERVE)
+
+    def tightened_by(self, tags: dict[str, str], *, is_approval_required: bool) -> Policy:
+        """Apply what the function's tags and the deployment ask for; never loosens anything.
+
+        The tag ``auto-repair-mode`` caps every mode. A value it does not know is read as
+        ``observe``: an owner who wrote something meant to restrict.
+        """
+        modes = {kind: self.mode_of(kind) for kind in RepairKind}
+        limits: list[Mode] = [Mode.ASK] if is_approval_required else []
+        wish = tags.get("auto-repair-mode")
+        if wish is not None:
+            limits.append(Mode(wish) if wish in set(Mode) else Mode.OBSERVE)
+        for limit in limits:
+            modes = {kind: mode.tightened_to(limit) for kind, mode in modes.items()}
+        return self.model_copy(update={"modes": modes})
+
+
+def _merged(base: dict[str, JsonValue], over: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            merged[key] = _merged(below, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+MAX_VERIFICATION_S = 7 * 86_400
+
+
+def parse_policy(text: str) -> Policy:
+    """Read a policy from JSON.
+
+    Raises:
+        PolicyUnreadableError: It is not JSON, or does not validate; the message lists each fault.
+    """
+    try:
+        return Policy.model_validate_json(text)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in e['loc']) or 'policy'}: {e['msg']}"
+            for e in error.errors(include_url=False, include_input=False)
+        )
+        raise PolicyUnreadableError(f"the policy does not validate: {faults}") from error

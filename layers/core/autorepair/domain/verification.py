@@ -1,0 +1,44 @@
+"""Whether a repair helped."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from autorepair.domain.value import Instant, Value
+
+
+class Verdict(StrEnum):
+    """What the traffic after a change says about it."""
+
+    IMPROVED = "improved"
+    UNCHANGED = "unchanged"
+    WORSE = "worse"
+    STILL_SHORT = "still_short"
+    INSUFFICIENT_TRAFFIC = "insufficient_traffic"
+
+
+class TrafficSample(Value):
+    """Invocations seen in a span, how many failed, and how many with the incident's signature."""
+
+    invocations: int
+    failures: int
+    same_cause: int
+
+    @property
+    def failure_rate(self) -> float:
+        """The share of failed invocations; 0 when nothing was invoked."""
+        return self.failures / self.invocations if self.invocations else 0.0
+
+
+class Verification(Value):
+    """`$.verification`: the verdict, what follows from it, and the figures behind it."""
+
+    verdict: Verdict
+    next: Literal["wait", "step", "roll_back", "done"]
+    reason: str
+    before: TrafficSample
+    after: TrafficSample
+    windows_used: int
+    observed_until: Instant
+    p_value: float | None = None

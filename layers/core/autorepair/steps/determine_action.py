@@ -1,0 +1,142 @@
+"""DetermineAction: plan the change, and lay policy and guardrails over it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from pydantic import ConfigDict
+
+from autorepair.domain.audit import RecordKind
+from autorepair.domain.change import Change, ChangeRecord
+from autorepair.domain.decision import Decision, Refusal, RefusalCode
+from autorepair.domain.diagnosis import Diagnosis
+from autorepair.domain.errors import TargetNotFoundError
+from autorepair.domain.evidence import EvidenceSummary
+from autorepair.domain.incident import Incident
+from autorepair.domain.value import Value
+from autorepair.domain.verification import Verification
+from autorepair.ports import Ports
+from autorepair.repairs.guardrails import decide
+from autorepair.steps.planning import plan_step
+from autorepair.steps.policy_in_force import policy_or_strictest
+from autorepair.steps.recording import record
+
+
+class DetermineActionInput(Value):
+    """What this state reads of the state data; the optional keys are there when it runs again."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    incident: Incident
+    evidence: EvidenceSummary
+    diagnosis: Diagnosis
+    decision: Decision | None = None
+    change: ChangeRecord | None = None
+    verification: Verification | None = None
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether it runs again because the plan it made was overtaken."""
+        return self.change is not None and self.change.status == "stale"
+
+    @property
+    def step(self) -> int:
+        """Which step of the incident is to be planned."""
+        if self.change is None:
+            return 1
+        if self.is_stale:
+            return self.change.step
+        has_asked_for_more = self.verification is not None and self.verification.next == "step"
+        return self.change.step + 1 if has_asked_for_more else self.change.step
+
+    @property
+    def is_replanned(self) -> bool:
+        """Whether a plan of this incident was overtaken before; it may be only once."""
+        return self.is_stale or (self.decision is not None and self.decision.is_replanned)
+
+
+def determine_action(given: DetermineActionInput, ports: Ports) -> Decision:
+    """Decide: apply, ask, observe or decline, and record it with what would have been done.
+
+    Raises:
+        EvidenceMissingError: The stored evidence is gone or was altered.
+        AccessDeniedError, TransientServiceError: The configuration or evidence cannot be read.
+    """
+    try:
+        decision = _decision(given, ports)
+    except TargetNotFoundError as error:
+        why = f"the function is gone: {error}"
+        decision = Decision(
+            action="decline",
+            reason=why,
+            refusal=Refusal(code=RefusalCode.NOT_ACTIVE, why=why),
+        )
+    decision = decision.model_copy(
+        update={"step": given.step, "is_replanned": given.is_replanned}
+    )
+    _record(given, decision, ports)
+    return decision
+
+
+def plan_hash(change: Change) -> str:
+    """Compute the SHA-256 (hex) of a plan; an approval is bound to it."""
+    canonical = json.dumps(change.as_json(), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _decision(given: DetermineActionInput, ports: Ports) -> Decision:
+    target = given.incident.subject
+    configuration = ports.functions.read(target)
+    policy, trouble = policy_or_strictest(configuration, ports)
+    evidence = ports.evidence.get(given.evidence)
+    planned = plan_step(
+        target, configuration, given.diagnosis, policy, evidence, step=given.step
+    )
+    decision = decide(
+        planned,
+        given.diagnosis,
+        policy,
+        configuration,
+        step=given.step,
+        is_paused=ports.state.is_paused(),
+    )
+    decision = _silenced(given.incident, _policy_less(decision, trouble))
+    change = decision.change
+    return decision.model_copy(
+        update={
+            "plan_hash": plan_hash(change) if change is not None else None,
+            "approval_timeout_s": policy.approval.timeout_s,
+        }
+    )
+
+
+def _policy_less(decision: Decision, trouble: str | None) -> Decision:
+    """Without a policy nothing is written, whatever the strictest one would have said."""
+    if trouble is None or decision.action in {"decline", "recovered"}:
+        return decision
+    return decision.model_copy(
+        update={"action": "observe", "reason": f"only observing, as there is no policy: {trouble}"}
+    )
+
+
+def _silenced(incident: Incident, decision: Decision) -> Decision:
+    """An alarm that its owner has silenced leads to no write."""
+    silenced_by = incident.alarm.silenced_by if incident.alarm else None
+    if silenced_by is None or decision.action not in {"apply", "ask"}:
+        return decision
+    return decision.model_copy(
+        update={"action": "observe", "reason": f"the alarm is silenced by {silenced_by}"}
+    )
+
+
+def _record(given: DetermineActionInput, decision: Decision, ports: Ports) -> None:
+    suffix = "/replanned" if given.is_stale else ""
+    record(
+        ports,
+        given.incident,
+        key=f"determine_action/{decision.step}{suffix}",
+        kind=RecordKind.ACTION_DECIDED,
+        summary=f"{decision.action}: {decision.reason}",
+        data=decision.as_json(),
+    )

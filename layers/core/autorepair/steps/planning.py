@@ -1,0 +1,45 @@
+"""The plan for a step of an incident: first the diagnosis' need, then what grew out of it."""
+
+from __future__ import annotations
+
+from autorepair.domain.change import Change
+from autorepair.domain.configuration import FunctionConfiguration
+from autorepair.domain.decision import Refusal
+from autorepair.domain.diagnosis import Diagnosis, MemoryNeed, Need, TimeoutNeed
+from autorepair.domain.evidence import Evidence
+from autorepair.domain.incident import Target
+from autorepair.domain.policy import Policy
+from autorepair.repairs.planner import Surroundings
+from autorepair.repairs.registry import plan
+
+
+def plan_step(  # noqa: PLR0913 - a plan rests on all of these, and none may be left to a default
+    target: Target,
+    configuration: FunctionConfiguration,
+    diagnosis: Diagnosis,
+    policy: Policy,
+    evidence: Evidence,
+    *,
+    step: int,
+) -> Change | Refusal:
+    """Plan the change on the configuration as it is now; from step 2 on the need has grown."""
+    surroundings = Surroundings(
+        target=target, callers=evidence.callers, declared=evidence.declared
+    )
+    current = grown(diagnosis, configuration) if step > 1 else diagnosis
+    return plan(configuration, current, policy, surroundings)
+
+
+def grown(diagnosis: Diagnosis, configuration: FunctionConfiguration) -> Diagnosis:
+    """Give the diagnosis with the need that remains when the last step was not enough.
+
+    What was seen is cut off at the limit again, so the true need is still unknown: twice the
+    timeout; the memory as after a first out-of-memory kill, max(2 M, M + 256 MB).
+    """
+    need: Need | None = diagnosis.need
+    if isinstance(need, TimeoutNeed):
+        need = TimeoutNeed(duration_ms=configuration.timeout_s * 2000.0, basis="doubled")
+    elif isinstance(need, MemoryNeed):
+        current = configuration.memory_mb
+        need = MemoryNeed(memory_mb=float(max(2 * current, current + 256)), basis="doubled")
+    return diagnosis.model_copy(update={"need": need})
