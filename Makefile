@@ -9,7 +9,7 @@ PIP_FLAGS := --disable-pip-version-check --quiet --no-deps --require-hashes
 STEP ?=
 EVENT ?=
 
-.PHONY: help setup demo test check lint types format invoke lab lock clean
+.PHONY: help setup demo test check lint types fresh-docs docs format invoke lab clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -44,7 +44,7 @@ test: $(BIN)/sam ## all tests
 invoke: $(BIN)/sam ## run one step with its sample event: make invoke STEP=ParseAlarmEvent
 	@$(BIN)/autorepair invoke "$(STEP)" $(if $(EVENT),--event "$(EVENT)")
 
-check: lint types ## format, lint, strict types, generated docs
+check: lint types fresh-docs ## format, lint, strict types, generated docs
 
 lint: $(VENV)/.stamp
 	@$(BIN)/ruff format --check .
@@ -52,6 +52,12 @@ lint: $(VENV)/.stamp
 
 types: $(VENV)/.stamp
 	@$(BIN)/mypy
+
+fresh-docs: $(VENV)/.stamp
+	@$(BIN)/autorepair docs --check
+
+docs: $(VENV)/.stamp ## write the generated pages anew
+	@$(BIN)/autorepair docs
 
 format: $(VENV)/.stamp ## format and mend what can be mended
 	@$(BIN)/ruff format .

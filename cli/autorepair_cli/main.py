@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from autorepair_cli.demo import demo
+from autorepair_cli.docs import docs
 from autorepair_cli.invoke import invoke
 from autorepair_cli.lab import lab
 
@@ -16,5 +17,6 @@ def main() -> None:
 
 
 main.add_command(demo)
+main.add_command(docs)
 main.add_command(invoke)
 main.add_command(lab)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
@@ -99,6 +102,7 @@ class Lab:
         self.account = Account(
             workdir=self._workdir, port=port, region=REGION, account_id=ACCOUNT_ID, faults=faults
         )
+        self._clients: Clients | None = None
         self._trail: Trail | None = None
         self._ward: Ward | None = None
 
@@ -117,6 +121,13 @@ class Lab:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def clients(self) -> Clients:
+        """Clients for the account. Raises RuntimeError before the lab is up."""
+        if self._clients is None:
+            raise RuntimeError("the lab is not up")
+        return self._clients
 
     @property
     def ward(self) -> Ward:
@@ -142,13 +153,16 @@ class Lab:
                 endpoint=lambda: self.account.endpoint, region=REGION, account_id=ACCOUNT_ID
             )
         )
-        built = sam.build(PROJECT, PROJECT / "build" / "lab", progress=self._progress)
+        build_dir = PROJECT / "build" / "lab"
+        with _only_one(build_dir.with_name("lab.lock")):
+            sam.build(PROJECT, build_dir, progress=self._progress)
+        parameters = json.loads((PROJECT / "parameters" / f"{ENVIRONMENT}.json").read_text())
         outputs = sam.deploy(
-            built,
+            build_dir,
             endpoint=self.account.endpoint,
             stack_name=STACK_NAME,
-            config_env=ENVIRONMENT,
-            parameter_overrides={"PythonRuntime": runtime()},
+            parameter_overrides={**parameters, "PythonRuntime": runtime()},
+            region=REGION,
             progress=self._progress,
         )
         self.ready = Ready(
@@ -165,7 +179,7 @@ class Lab:
         self._open_ward(self.ready)
 
     def _open_ward(self, ready: Ready) -> None:
-        clients = Clients(ready.endpoint, REGION)
+        clients = self._clients = Clients(ready.endpoint, REGION)
         admission = Admission(
             clients,
             policy_parameter=ready.policy_parameter,
@@ -215,6 +229,15 @@ class Lab:
         if not self.ward.knows(name):
             return RouteReply({"error": f"no patient {name} has been admitted"}, 404)
         return RouteReply(self.ward.row(name).as_json())
+
+
+@contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """Let labs that start side by side build one after the other."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def runtime() -> RuntimeType:

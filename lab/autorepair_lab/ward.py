@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from autorepair.domain.change import RepairKind
 from autorepair.domain.incident import Outcome
+from autorepair_lab.account.invocation_record import InvocationRecord
 from autorepair_lab.admission import Admission
 from autorepair_lab.patient import Patient, Traffic
 from autorepair_lab.row import Row
@@ -23,15 +24,6 @@ PATIENCE_S = 300.0
 """How long an incident may take before its row is left without an outcome."""
 
 MAX_AT_ONCE = 24
-
-
-class Invoked(Protocol):
-    """The runtime's own record of one invocation."""
-
-    @property
-    def function_error(self) -> str | None:
-        """The kind of error the caller got, None for a success."""
-        ...
 
 
 Progress = Callable[[str, str], None]
@@ -47,7 +39,7 @@ class Ward:
         admission: Admission,
         trail: Trail,
         *,
-        invocations: Callable[[str], Sequence[Invoked]],
+        invocations: Callable[[str], Sequence[InvocationRecord]],
         progress: Progress = lambda _patient, _what: None,
     ) -> None:
         self._clients = clients
@@ -148,7 +140,7 @@ class Ward:
                     break
                 self._clients.lambda_.invoke(FunctionName=patient.function_name, Payload=payload)
         fresh = self._invocations(patient.function_name)[earlier:]
-        return sum(one.function_error is not None for one in fresh), len(fresh)
+        return sum(one.is_failure for one in fresh), len(fresh)
 
     def _tell(self, patient: Patient, record: Record) -> None:
         self._progress(patient.name, record.summary)

@@ -122,8 +122,10 @@ class EventBus:
         text = target_input(target, rule_arn, event)
         try:
             self._targets.deliver(target, text, str(event["id"]))
-        except Exception as error:  # a target may refuse in any way; the event must not vanish
-            _LOG.warning("%s could not be delivered to %s", event["detail-type"], arn, exc_info=True)
+        except Exception as error:  # noqa: BLE001 - a target refuses in any way; nothing may vanish
+            _LOG.warning(
+                "%s could not be delivered to %s", event["detail-type"], arn, exc_info=True
+            )
             self._bury(target, rule_arn, event, error)
 
     def _bury(

@@ -101,7 +101,11 @@ class InvocationLedger:
             dimensions.append({"FunctionName": function_name, "Resource": resource})
         self._metrics.put(
             _NAMESPACE,
-            [Datum(name, value, unit, at, one) for one in dimensions for name, value, unit in values],
+            [
+                Datum(name, value, unit, at, one)
+                for one in dimensions
+                for name, value, unit in values
+            ],
         )
 
 

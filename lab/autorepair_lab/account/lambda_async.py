@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,11 +56,12 @@ class AsyncInvocations:
             attempts += 1
             if answer is None:
                 return
+            outcome = _Outcome(reference, payload, answer, attempts)
             if answer.result.function_error is None:
-                self._hand_on(config, "OnSuccess", reference, payload, answer, attempts)
+                self._hand_on(config, "OnSuccess", outcome)
                 return
             if attempts > len(delays):
-                self._fail(function, config, reference, payload, answer, attempts)
+                self._fail(function, config, outcome)
                 return
             self._stopped.wait(delays[attempts - 1] / self._scale)
 
@@ -77,48 +79,45 @@ class AsyncInvocations:
                 backoff_s = min(backoff_s * 2, 300.0)
         return None
 
-    def _fail(  # noqa: PLR0913 - one record's worth of facts
-        self,
-        function: Function,
-        config: dict[str, Any],
-        reference: str,
-        payload: bytes,
-        answer: Answer,
-        attempts: int,
-    ) -> None:
-        self._hand_on(config, "OnFailure", reference, payload, answer, attempts)
+    def _fail(self, function: Function, config: dict[str, Any], outcome: _Outcome) -> None:
+        self._hand_on(config, "OnFailure", outcome)
         dead_letters = function.latest.config.get("DeadLetterConfig", {}).get("TargetArn")
         if dead_letters:
-            self._deliver(dead_letters, json.loads(payload))
+            self._deliver(dead_letters, json.loads(outcome.payload))
 
-    def _hand_on(  # noqa: PLR0913 - one record's worth of facts
-        self,
-        config: dict[str, Any],
-        kind: str,
-        reference: str,
-        payload: bytes,
-        answer: Answer,
-        attempts: int,
-    ) -> None:
+    def _hand_on(self, config: dict[str, Any], kind: str, outcome: _Outcome) -> None:
         target = config.get("DestinationConfig", {}).get(kind, {}).get("Destination")
-        if not target:
-            return
-        error = answer.result.function_error
-        record = {
+        if target:
+            self._deliver(target, outcome.record())
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """How an event ended."""
+
+    reference: str
+    payload: bytes
+    answer: Answer
+    attempts: int
+
+    def record(self) -> dict[str, Any]:
+        """What a destination receives."""
+        result = self.answer.result
+        error = result.function_error
+        return {
             "version": "1.0",
             "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "requestContext": {
-                "requestId": answer.result.request_id,
-                "functionArn": reference,
+                "requestId": result.request_id,
+                "functionArn": self.reference,
                 "condition": "RetriesExhausted" if error else "Success",
-                "approximateInvokeCount": attempts,
+                "approximateInvokeCount": self.attempts,
             },
-            "requestPayload": json.loads(payload),
+            "requestPayload": json.loads(self.payload),
             "responseContext": {
                 "statusCode": 200,
-                "executedVersion": answer.version,
+                "executedVersion": self.answer.version,
                 **({"functionError": error} if error else {}),
             },
-            "responsePayload": json.loads(answer.result.payload or b"null"),
+            "responsePayload": json.loads(result.payload or b"null"),
         }
-        self._deliver(target, record)

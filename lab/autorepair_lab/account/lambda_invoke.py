@@ -61,7 +61,7 @@ class LambdaInvoker:
     ``on_throttled`` is told the function's name and the qualifier used.
     """
 
-    def __init__(  # noqa: PLR0913 - the composition root names each
+    def __init__(
         self,
         store: FunctionStore,
         runtime: Callable[[], Runtime],

@@ -40,6 +40,8 @@ RESERVED_NAMES = frozenset(
         "LAMBDA_TASK_ROOT",
     }
 )
+# AWS wants two characters at least; the lab takes one, for patients are written with short names.
+_PATTERNS = {"EnvironmentVariableName": "[a-zA-Z]([a-zA-Z0-9_])*"}
 _INVALID = "InvalidParameterValueException"
 
 
@@ -94,7 +96,7 @@ def _text_violations(shape: Any, value: str, path: str) -> Iterator[str]:  # noq
         yield _violation(value, path, f"Member must satisfy enum value set: [{allowed}]")
         return
     yield from _range_violations(shape, len(value), value, path, "length ")
-    pattern = shape.metadata.get("pattern")
+    pattern = _PATTERNS.get(shape.name) or shape.metadata.get("pattern")
     if pattern and not _fits(pattern, value):
         rule = f"Member must satisfy regular expression pattern: {pattern}"
         yield _violation(value, path, rule)

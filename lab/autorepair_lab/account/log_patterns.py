@@ -13,7 +13,9 @@ from autorepair_lab.account.call import CallRefusedError
 Matcher = Callable[[str], bool]
 _JsonTest = Callable[[Any], bool]
 
-_TERM = re.compile(r'(?P<sign>[?-]?)(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|%(?P<regex>[^%]+)%|(?P<word>\S+))')
+_TERM = re.compile(
+    r'(?P<sign>[?-]?)(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|%(?P<regex>[^%]+)%|(?P<word>\S+))'
+)
 _TOKEN = re.compile(
     r"\s*(?:(?P<paren>[()])|(?P<logic>&&|\|\|)|(?P<path>\$[\w.\-\[\]*@]*)"
     r"|(?P<op>>=|<=|!=|=|>|<)|(?P<word>IS|NOT|EXISTS|NULL|TRUE|FALSE)\b"

@@ -110,9 +110,7 @@ def _combine(apply: Callable[[float, float], float], left: Value, right: Value) 
         times = sorted(_times(left, right))
         pairs = ((at, _at(left, at), _at(right, at)) for at in times)
         # CloudWatch has no data point where a division has none.
-        return {
-            at: apply(a, b) for at, a, b in pairs if not (apply is operator.truediv and b == 0)
-        }
+        return {at: apply(a, b) for at, a, b in pairs if not (apply is operator.truediv and b == 0)}
     return 0.0 if apply is operator.truediv and right == 0 else apply(left, right)
 
 

@@ -30,6 +30,15 @@ class Datum:
     dimensions: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Metric:
+    """What names a metric."""
+
+    namespace: str
+    name: str
+    dimensions: Mapping[str, str]
+
+
 @dataclass
 class _Bucket:
     values: list[float]
@@ -61,15 +70,8 @@ class MetricStore:
         ]
         self._backend.put_metric_data(namespace, members)
 
-    def series(  # noqa: PLR0913 - the fields of a MetricStat
-        self,
-        namespace: str,
-        name: str,
-        dimensions: Mapping[str, str],
-        statistic: str,
-        period_s: int,
-        start: float,
-        end: float,
+    def series(
+        self, metric: Metric, statistic: str, period_s: int, start: float, end: float
     ) -> Series:
         """Values by period in [start, end); dimensions have to match exactly.
 
@@ -78,9 +80,9 @@ class MetricStore:
         calculate = _statistic(statistic)
         buckets: dict[int, _Bucket] = defaultdict(lambda: _Bucket([], []))
         for datum in list(self._backend.metric_data):
-            if datum.namespace != namespace or datum.name != name:
+            if datum.namespace != metric.namespace or datum.name != metric.name:
                 continue
-            if {one.name: one.value for one in datum.dimensions} != dict(dimensions):
+            if {one.name: one.value for one in datum.dimensions} != dict(metric.dimensions):
                 continue
             at = _epoch(datum.timestamp)
             if not start <= at < end:
@@ -183,9 +185,7 @@ class MetricReads:
         by_time: dict[int, dict[str, Any]] = {}
         for name in (*ordinary, *extended):
             series = self._store.series(
-                parameters["Namespace"],
-                parameters["MetricName"],
-                dimension_map(parameters.get("Dimensions")),
+                metric_of(parameters),
                 name,
                 int(parameters["Period"]),
                 parameters["StartTime"].timestamp(),
@@ -209,6 +209,12 @@ def dimension_map(dimensions: Sequence[Mapping[str, str]] | None) -> dict[str, s
     return {one["Name"]: one["Value"] for one in dimensions or ()}
 
 
+def metric_of(parameters: Mapping[str, Any]) -> Metric:
+    """The metric that a request's Namespace, MetricName and Dimensions name."""
+    dimensions = dimension_map(parameters.get("Dimensions"))
+    return Metric(parameters["Namespace"], parameters["MetricName"], dimensions)
+
+
 def query_series(
     store: MetricStore, queries: Sequence[Mapping[str, Any]], start: float, end: float
 ) -> dict[str, Series]:
@@ -217,11 +223,8 @@ def query_series(
     for query in queries:
         stat = query.get("MetricStat")
         if stat is not None:
-            metric = stat["Metric"]
             found[query["Id"]] = store.series(
-                metric["Namespace"],
-                metric["MetricName"],
-                dimension_map(metric.get("Dimensions")),
+                metric_of(stat["Metric"]),
                 stat["Stat"],
                 int(stat["Period"]),
                 start,
@@ -238,5 +241,3 @@ def _label(query: Mapping[str, Any]) -> str:
         return str(query["Label"])
     stat = query.get("MetricStat")
     return str(stat["Metric"]["MetricName"]) if stat else str(query["Id"])
-
-

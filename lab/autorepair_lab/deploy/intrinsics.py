@@ -57,38 +57,49 @@ def evaluate_conditions(
     declared: Mapping[str, object], parameters: Mapping[str, object], mappings: Mapping[str, Any]
 ) -> dict[str, bool]:
     """Evaluate a template's Conditions section. Raises TemplateError on a cycle."""
-    known: dict[str, bool] = {}
+    conditions = _Conditions(declared, parameters, mappings)
+    return {name: conditions.named(name, ()) for name in declared}
 
-    def no_resource(name: str, *_: object) -> object:
+
+class _Conditions:
+    """Evaluates conditions that may name each other."""
+
+    def __init__(
+        self,
+        declared: Mapping[str, object],
+        parameters: Mapping[str, object],
+        mappings: Mapping[str, Any],
+    ) -> None:
+        self._declared = declared
+        self._known: dict[str, bool] = {}
+        out = self._out_of_reach
+        self._scope = Scope(parameters, mappings, self._known, out, out, out, out)
+
+    @staticmethod
+    def _out_of_reach(name: str, *_: str) -> str:
         raise TemplateError(f"Template error: condition refers to {name}, not a parameter")
 
-    scope = Scope(parameters, mappings, known, no_resource, no_resource, no_resource, no_resource)
-
-    def named(name: str, seen: tuple[str, ...]) -> bool:
-        if name in seen or name not in declared:
+    def named(self, name: str, seen: tuple[str, ...]) -> bool:
+        if name in seen or name not in self._declared:
             raise TemplateError(f"Template error: unresolved condition dependency {name}")
-        if name not in known:
-            known[name] = truth(declared[name], (*seen, name))
-        return known[name]
+        if name not in self._known:
+            self._known[name] = self._truth(self._declared[name], (*seen, name))
+        return self._known[name]
 
-    def truth(value: object, seen: tuple[str, ...]) -> bool:
+    def _truth(self, value: object, seen: tuple[str, ...]) -> bool:
         name, argument = _single(value)
         if name == "Condition":
-            return named(str(argument), seen)
+            return self.named(str(argument), seen)
         if name == "Fn::Equals":
-            left, right = (_resolve(item, scope) for item in _list(argument, name, 2))
+            left, right = (_resolve(item, self._scope) for item in _list(argument, name, 2))
             return text(left) == text(right)
         parts = _list(argument, name)
         if name == "Fn::Not":
-            return not truth(parts[0], seen)
-        if name in ("Fn::And", "Fn::Or"):
-            values = [truth(part, seen) for part in parts]
-            return all(values) if name == "Fn::And" else any(values)
-        raise TemplateError(f"Template error: {name} is no condition function")
-
-    for condition in declared:
-        named(condition, ())
-    return known
+            return not self._truth(parts[0], seen)
+        if name not in ("Fn::And", "Fn::Or"):
+            raise TemplateError(f"Template error: {name} is no condition function")
+        values = [self._truth(part, seen) for part in parts]
+        return all(values) if name == "Fn::And" else any(values)
 
 
 def choose(value: object, conditions: Mapping[str, bool]) -> Any:  # noqa: ANN401 - any JSON value
@@ -244,9 +255,7 @@ def _find_in_map(argument: object, scope: Scope) -> object:
             default = parts[-1] if isinstance(parts[-1], dict) else {}
             if "DefaultValue" in default:
                 return _resolve(default["DefaultValue"], scope)
-            raise TemplateError(
-                f"Template error: Unable to get mapping for {'::'.join(keys)}"
-            )
+            raise TemplateError(f"Template error: Unable to get mapping for {'::'.join(keys)}")
         found = found[key]
     return _resolve(found, scope)
 

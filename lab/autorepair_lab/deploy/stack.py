@@ -131,6 +131,7 @@ class Stack:
     parent: str | None = None
     root: str | None = None
     is_rollback_disabled: bool = False
+    capabilities: tuple[str, ...] = ()  # acknowledged for the operation under way
     resources: dict[str, StackResource] = field(default_factory=dict)
     outputs: list[Output] = field(default_factory=list)
     events: list[StackEvent] = field(default_factory=list)
@@ -163,7 +164,5 @@ class Stack:
         with self.lock:
             resource.status, resource.reason, resource.updated_at = status, reason, now()
             self.events.append(
-                StackEvent(
-                    resource.logical_id, resource.physical_id, resource.type, status, reason
-                )
+                StackEvent(resource.logical_id, resource.physical_id, resource.type, status, reason)
             )

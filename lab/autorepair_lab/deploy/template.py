@@ -168,9 +168,7 @@ def _check_resource(logical_id: str, resource: object) -> None:
     # Connectors and IgnoreGlobals are SAM's own.
     unknown = set(resource) - _RESOURCE_ATTRIBUTES - {"Connectors", "IgnoreGlobals"}
     if unknown:
-        raise TemplateError(
-            f"Invalid template resource property '{min(unknown)}' in {logical_id}"
-        )
+        raise TemplateError(f"Invalid template resource property '{min(unknown)}' in {logical_id}")
 
 
 def _translate(
@@ -194,6 +192,8 @@ def _translate(
             raise TemplateError(
                 f"Transform {SAM_TRANSFORM} failed with: {error.message} {reasons}"
             ) from error
+        finally:
+            translator.metrics.publish()  # or it complains on standard error when it is dropped
     # Through JSON, so that no two places share one object.
     plain: dict[str, Any] = json.loads(json.dumps(translated))
     plain.pop("Globals", None)
@@ -230,7 +230,9 @@ def bind(
     for name, spec in declared.items():
         value = given[name] if name in given else text(spec["Default"])
         _check_value(name, spec, value)
-        bound[name] = Bound(value, _typed(spec, value, read_ssm), text(spec.get("NoEcho")) == "true")
+        bound[name] = Bound(
+            value, _typed(spec, value, read_ssm), text(spec.get("NoEcho")) == "true"
+        )
     return bound
 
 
@@ -256,7 +258,9 @@ def _check_value(name: str, spec: dict[str, Any], value: str) -> None:
     if (length_low is not None and len(value) < int(length_low)) or (
         length_high is not None and len(value) > int(length_high)
     ):
-        raise TemplateError(f"Parameter '{name}' must be between {length_low} and {length_high} long")
+        raise TemplateError(
+            f"Parameter '{name}' must be between {length_low} and {length_high} long"
+        )
     if spec.get("Type") == "Number":
         _check_number(name, spec, value)
 

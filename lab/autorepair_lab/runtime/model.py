@@ -14,8 +14,8 @@ InvocationStatus = Literal["success", "error", "timeout", "crash", "out_of_memor
 class FunctionSpec:
     """One version of a function as the runtime has to run it.
 
-    Two specs that differ in anything but ``revision``-neutral data never share an execution
-    environment: the pool keys its environments by the whole spec.
+    Execution environments belong to a whole spec: a spec that differs in any field, ``revision``
+    included, gets new ones.
     """
 
     name: str

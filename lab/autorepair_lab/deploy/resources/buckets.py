@@ -113,7 +113,7 @@ def _lifecycle_rule(rule: dict[str, Any]) -> Properties:
     unknown = sorted(set(rule) - _RULE_KEYS)
     if unknown:
         raise ResourceError(f"Encountered unsupported property {', '.join(unknown)} of a rule")
-    result = {
+    result: Properties = {
         key: rule[key]
         for key in ("AbortIncompleteMultipartUpload", "NoncurrentVersionExpiration", "Status")
         if key in rule
@@ -194,8 +194,11 @@ class BucketPolicy(ResourceType):
     def create(self, work: Work) -> Made:
         """Put the policy."""
         bucket = str(work.require("Bucket"))
-        policy = text(work.require("PolicyDocument"))
-        work.aws.call("s3", "PutBucketPolicy", Bucket=bucket, Policy=policy)
+        policy = unconditional(work.require("PolicyDocument"))
+        if policy["Statement"]:
+            work.aws.call("s3", "PutBucketPolicy", Bucket=bucket, Policy=text(policy))
+        else:
+            work.aws.remove("s3", "DeleteBucketPolicy", Bucket=bucket)
         return Made(bucket)
 
     def update(self, work: Work, made: Made, before: Properties) -> Made:  # noqa: ARG002 - put anew
@@ -205,6 +208,18 @@ class BucketPolicy(ResourceType):
     def delete(self, work: Work, made: Made) -> None:
         """Take the policy away."""
         work.aws.remove("s3", "DeleteBucketPolicy", Bucket=made.physical_id)
+
+
+def unconditional(policy: dict[str, Any]) -> Properties:
+    """Leave out statements that deny under a condition.
+
+    moto judges a bucket's policy without its conditions: "deny what does not come over TLS" would
+    deny everything, sam's own uploads first. The stack's record keeps the whole policy.
+    """
+    statements = policy["Statement"]
+    listed = statements if isinstance(statements, list) else [statements]
+    kept = [one for one in listed if one["Effect"] != "Deny" or not one.get("Condition")]
+    return {**policy, "Statement": kept}
 
 
 TYPES: tuple[ResourceType, ...] = (Bucket(), BucketPolicy())

@@ -108,9 +108,7 @@ class EventBus(ResourceType):
 
     def update(self, work: Work, made: Made, before: Properties) -> Made:  # noqa: ARG002 - put anew
         """Change the bus's settings."""
-        work.aws.call(
-            "events", "UpdateEventBus", Name=made.physical_id, **work.pick(*self.mutable)
-        )
+        work.aws.call("events", "UpdateEventBus", Name=made.physical_id, **work.pick(*self.mutable))
         return made
 
     def delete(self, work: Work, made: Made) -> None:
@@ -122,7 +120,9 @@ class EventBusPolicy(ResourceType):
     """AWS::Events::EventBusPolicy: one statement."""
 
     type = "AWS::Events::EventBusPolicy"
-    properties = frozenset({"Action", "Condition", "EventBusName", "Principal", "Statement", "StatementId"})
+    properties = frozenset(
+        {"Action", "Condition", "EventBusName", "Principal", "Statement", "StatementId"}
+    )
     mutable = frozenset({"Action", "Condition", "Principal", "Statement"})
 
     def create(self, work: Work) -> Made:
@@ -214,4 +214,10 @@ class ScheduleGroup(ResourceType):
         work.aws.remove("scheduler", "DeleteScheduleGroup", Name=made.physical_id)
 
 
-TYPES: tuple[ResourceType, ...] = (Rule(), EventBus(), EventBusPolicy(), Schedule(), ScheduleGroup())
+TYPES: tuple[ResourceType, ...] = (
+    Rule(),
+    EventBus(),
+    EventBusPolicy(),
+    Schedule(),
+    ScheduleGroup(),
+)

@@ -14,7 +14,16 @@ from autorepair_lab.deploy.resources.base import (
 )
 
 _SERVICE = "apigatewayv2"
-_METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method")
+_METHODS = (
+    "get",
+    "put",
+    "post",
+    "delete",
+    "options",
+    "head",
+    "patch",
+    "x-amazon-apigateway-any-method",
+)
 _INTEGRATION = "x-amazon-apigateway-integration"
 
 

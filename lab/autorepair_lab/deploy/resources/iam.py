@@ -176,6 +176,7 @@ class ManagedPolicy(ResourceType):
 
     type = "AWS::IAM::ManagedPolicy"
     properties = frozenset({"Description", "ManagedPolicyName", "Path", "PolicyDocument", "Roles"})
+    mutable = frozenset({"PolicyDocument", "Roles"})
     named_by = "ManagedPolicyName"
 
     def create(self, work: Work) -> Made:
@@ -189,6 +190,29 @@ class ManagedPolicy(ResourceType):
         made = work.adopt(arn, PolicyArn=arn)
         for role in work.get("Roles") or []:
             work.aws.call("iam", "AttachRolePolicy", RoleName=role, PolicyArn=arn)
+        return made
+
+    def update(self, work: Work, made: Made, before: Properties) -> Made:
+        """Make the changed document the default version, and attach to exactly the named roles."""
+        arn = made.physical_id
+        if before["PolicyDocument"] != work.require("PolicyDocument"):
+            versions = work.aws.call("iam", "ListPolicyVersions", PolicyArn=arn)["Versions"]
+            document = work.require("PolicyDocument")
+            work.aws.call(
+                "iam",
+                "CreatePolicyVersion",
+                PolicyArn=arn,
+                PolicyDocument=document,
+                SetAsDefault=True,
+            )
+            for version in versions:
+                key = version["VersionId"]
+                work.aws.remove("iam", "DeletePolicyVersion", PolicyArn=arn, VersionId=key)
+        old, new = set(before.get("Roles") or []), set(work.get("Roles") or [])
+        for role in sorted(new - old):
+            work.aws.call("iam", "AttachRolePolicy", RoleName=role, PolicyArn=arn)
+        for role in sorted(old - new):
+            work.aws.remove("iam", "DetachRolePolicy", RoleName=role, PolicyArn=arn)
         return made
 
     def delete(self, work: Work, made: Made) -> None:

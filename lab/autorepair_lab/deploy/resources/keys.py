@@ -124,7 +124,17 @@ class Parameter(ResourceType):
 
     type = "AWS::SSM::Parameter"
     properties = frozenset(
-        {"AllowedPattern", "DataType", "Description", "Name", "Policies", "Tags", "Tier", "Type", "Value"}
+        {
+            "AllowedPattern",
+            "DataType",
+            "Description",
+            "Name",
+            "Policies",
+            "Tags",
+            "Tier",
+            "Type",
+            "Value",
+        }
     )
     mutable = properties - {"DataType", "Name"}
     named_by = "Name"

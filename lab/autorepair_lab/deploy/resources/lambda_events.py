@@ -150,9 +150,7 @@ class EventSourceMapping(ResourceType):
     def update(self, work: Work, made: Made, before: Properties) -> Made:  # noqa: ARG002 - put anew
         """Change the mapping."""
         parameters = work.pick(*self.mutable)
-        work.aws.call(
-            "lambda", "UpdateEventSourceMapping", UUID=made.physical_id, **parameters
-        )
+        work.aws.call("lambda", "UpdateEventSourceMapping", UUID=made.physical_id, **parameters)
         return made
 
     def delete(self, work: Work, made: Made) -> None:

@@ -88,7 +88,9 @@ class Queue(ResourceType):
     def update(self, work: Work, made: Made, before: Properties) -> Made:
         """Change attributes and tags."""
         url = made.physical_id
-        gone = {key: "" for key in before if key in _QUEUE_ATTRIBUTES and key not in work.properties}
+        gone = {
+            key: "" for key in before if key in _QUEUE_ATTRIBUTES and key not in work.properties
+        }
         attributes = {**gone, **_attributes(work, _QUEUE_ATTRIBUTES - {"FifoQueue"})}
         if attributes:
             work.aws.call("sqs", "SetQueueAttributes", QueueUrl=url, Attributes=attributes)

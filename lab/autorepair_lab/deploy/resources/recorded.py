@@ -34,7 +34,13 @@ RECORDED_ONLY: dict[str, Recorded] = {
     "AWS::Backup::BackupVault": Recorded(
         "there is nothing in the lab to restore from",
         frozenset(
-            {"AccessPolicy", "BackupVaultName", "BackupVaultTags", "EncryptionKeyArn", "LockConfiguration"}
+            {
+                "AccessPolicy",
+                "BackupVaultName",
+                "BackupVaultTags",
+                "EncryptionKeyArn",
+                "LockConfiguration",
+            }
         ),
         "BackupVaultName",
         ("backup", "backup-vault:{}"),

@@ -92,7 +92,9 @@ class StateMachine(ResourceType):
     def _parameters(cls, work: Work) -> Properties:
         settings = lower_first(work.pick(*_SETTINGS))
         return {
-            "definition": substitute(cls._definition(work), work.get("DefinitionSubstitutions") or {}),
+            "definition": substitute(
+                cls._definition(work), work.get("DefinitionSubstitutions") or {}
+            ),
             "roleArn": work.require("RoleArn"),
             **settings,
         }
@@ -106,7 +108,9 @@ class StateMachine(ResourceType):
         if work.get("Definition") is not None:
             return json.dumps(work.get("Definition"))
         if work.get("DefinitionString") is None:
-            raise ResourceError("One of Definition, DefinitionString, DefinitionS3Location is needed")
+            raise ResourceError(
+                "One of Definition, DefinitionString, DefinitionS3Location is needed"
+            )
         return text(work.get("DefinitionString"))
 
 

@@ -34,6 +34,7 @@ class Table(ResourceType):
         {
             *_AT_CREATION,
             "PointInTimeRecoverySpecification",
+            "ResourcePolicy",
             "SSESpecification",
             "TableName",
             "Tags",
@@ -46,6 +47,7 @@ class Table(ResourceType):
             "DeletionProtectionEnabled",
             "PointInTimeRecoverySpecification",
             "ProvisionedThroughput",
+            "ResourcePolicy",
             "SSESpecification",
             "StreamSpecification",
             "Tags",
@@ -74,6 +76,7 @@ class Table(ResourceType):
         made = work.adopt(name, Arn=table["TableArn"], StreamArn=table.get("LatestStreamArn"))
         self._recovery(work, name, {})
         self._time_to_live(work, name, {})
+        self._policy(work, made, {})
         return made
 
     def update(self, work: Work, made: Made, before: Properties) -> Made:
@@ -92,6 +95,7 @@ class Table(ResourceType):
             work.aws.call("dynamodb", "UpdateTable", TableName=name, **changed)
         self._recovery(work, name, before)
         self._time_to_live(work, name, before)
+        self._policy(work, made, before)
         wanted_tags, gone = tag_changes(before.get("Tags"), after.get("Tags"))
         arn = made.attributes["Arn"]
         if wanted_tags:
@@ -103,6 +107,17 @@ class Table(ResourceType):
     def delete(self, work: Work, made: Made) -> None:
         """Delete the table, unless it is protected."""
         work.aws.remove("dynamodb", "DeleteTable", TableName=made.physical_id)
+
+    @staticmethod
+    def _policy(work: Work, made: Made, before: Properties) -> None:
+        arn, given = made.attributes["Arn"], work.get("ResourcePolicy")
+        if given == before.get("ResourcePolicy"):
+            return
+        if given is None:
+            work.aws.remove("dynamodb", "DeleteResourcePolicy", ResourceArn=arn)
+        else:
+            policy = given["PolicyDocument"]
+            work.aws.call("dynamodb", "PutResourcePolicy", ResourceArn=arn, Policy=policy)
 
     @staticmethod
     def _recovery(work: Work, name: str, before: Properties) -> None:
@@ -121,7 +136,7 @@ class Table(ResourceType):
         old, new = before.get("TimeToLiveSpecification"), work.get("TimeToLiveSpecification")
         if old == new:
             return
-        specification = new or {**old, "Enabled": False}
+        specification: Properties = new or {**(old or {}), "Enabled": False}
         if text(specification.get("Enabled")) == "false" and not old:
             return
         work.aws.call(

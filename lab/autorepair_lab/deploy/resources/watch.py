@@ -75,7 +75,13 @@ class MetricFilter(ResourceType):
 
     type = "AWS::Logs::MetricFilter"
     properties = frozenset(
-        {"ApplyOnTransformedLogs", "FilterName", "FilterPattern", "LogGroupName", "MetricTransformations"}
+        {
+            "ApplyOnTransformedLogs",
+            "FilterName",
+            "FilterPattern",
+            "LogGroupName",
+            "MetricTransformations",
+        }
     )
     mutable = frozenset({"FilterPattern", "MetricTransformations"})
     named_by = "FilterName"

@@ -55,9 +55,7 @@ class Digester:
 
     def _digest(self, function_arn: str, content: list[Any]) -> str:
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hmac.new(
-            self._key_for(function_arn), canonical.encode(), hashlib.sha256
-        ).hexdigest()
+        return hmac.new(self._key_for(function_arn), canonical.encode(), hashlib.sha256).hexdigest()
 
     def _key_for(self, function_arn: str) -> bytes:
         if function_arn not in self._keys:

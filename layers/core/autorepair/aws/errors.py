@@ -84,6 +84,21 @@ _MISSING = frozenset(
         "ResourceNotFoundException",
     }
 )
+_REFUSALS: dict[str, tuple[type[AutoRepairError], str]] = {
+    "PreconditionFailedException": (
+        StaleConfigurationError,
+        "the function's revision is not the one that was read; read and plan again",
+    ),
+    "ResourceConflictException": (
+        UpdateInProgressError,
+        "another operation on the function is under way; try again when it has settled",
+    ),
+    "InvalidParameterValueException": (
+        ChangeRefusedError,
+        "Lambda does not accept the values; plan others",
+    ),
+    "ValidationException": (ChangeRefusedError, "Lambda does not accept the values; plan others"),
+}
 _HTTP_TOO_MANY_REQUESTS, _HTTP_SERVER_ERROR = 429, 500
 
 
@@ -119,18 +134,11 @@ def translated(
         return AccessDeniedError(f"{where}; grant {action} on {on} to the role of this step")
     if code in _MISSING:
         return missing(f"{where}: it does not exist, or not in this account and Region")
-    said = _quoted(error) if may_quote else ""
-    match code:
-        case "PreconditionFailedException":
-            return StaleConfigurationError(f"{where}: its revision is not the one that was read")
-        case "ResourceConflictException":
-            return UpdateInProgressError(f"{where}: another operation is still under way")
-        case "InvalidParameterValueException" | "ValidationException" | "ValidationError" if (
-            action.startswith("lambda:")
-        ):
-            return ChangeRefusedError(f"{where}: Lambda does not accept the values{said}")
-        case _:
-            return ConfigurationError(f"{where}: check how the service is set up{said}")
+    if action.startswith("lambda:") and code in _REFUSALS:
+        kind, advice = _REFUSALS[code]
+    else:
+        kind, advice = ConfigurationError, "check how the service is set up"
+    return kind(f"{where}: {advice}{_quoted(error) if may_quote else ''}")
 
 
 @contextmanager
@@ -154,9 +162,7 @@ def aws_call(
 def _is_transient(code: str, error: Exception) -> bool:
     response: dict[str, Any] = getattr(error, "response", {})
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return (
-        code in _TRANSIENT or status == _HTTP_TOO_MANY_REQUESTS or status >= _HTTP_SERVER_ERROR
-    )
+    return code in _TRANSIENT or status == _HTTP_TOO_MANY_REQUESTS or status >= _HTTP_SERVER_ERROR
 
 
 def _quoted(error: Exception) -> str:

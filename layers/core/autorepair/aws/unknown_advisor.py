@@ -11,7 +11,7 @@ class UnknownAdvisor:
 
     def advise(self, evidence: Evidence) -> Advice:
         """Answer `unknown` whatever the evidence."""
+        name = evidence.configuration.function_name
         return Advice(
-            root_cause=RootCause.UNKNOWN,
-            why=f"no model is asked in this deployment about {evidence.configuration.function_name}",
+            root_cause=RootCause.UNKNOWN, why=f"this deployment asks no model about {name}"
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -88,6 +90,13 @@ class Change(Value):
         """The kind of repair this is."""
         return RepairKind(self.after.kind)
 
+    @property
+    def plan_hash(self) -> str:
+        """The SHA-256 (hex) of the plan; applying it does not alter it, anything else does."""
+        body = self.model_dump(mode="json", exclude={"leads_to"})
+        canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
     def inverse(self) -> Change:
         """Give the change that undoes this one; the inverse of the inverse is the change."""
         return self.model_copy(
@@ -126,8 +135,11 @@ class ChangeRecord(Value):
 
     @property
     def in_place(self) -> Change | None:
-        """The change from before the incident to where the function was left, if any."""
-        if self.status in {"applied", "kept"} and self.change is not None:
+        """The change from before the incident to where the function was left, if any.
+
+        One that was only planned may have been written all the same, so it counts.
+        """
+        if self.status in {"planned", "applied", "kept"} and self.change is not None:
             return self.change.after_step(self.origin)
         return None if self.status == "rolled_back" else self.origin
 

@@ -22,6 +22,7 @@ class RefusalCode(StrEnum):
     UNREADABLE_ENVIRONMENT = "unreadable_environment"
     RESERVED_NAME = "reserved_name"
     CODE_EXECUTING_NAME = "code_executing_name"
+    NAME_NOT_ALLOWED = "name_not_allowed"
     NO_EFFECT = "no_effect"
     MODE = "mode"
     PAUSED = "paused"

@@ -55,6 +55,8 @@ class TimeoutNeed(Value):
     kind: Literal["timeout"] = "timeout"
     duration_ms: float
     basis: Literal["fitted", "doubled", "observed"]
+    seen_at_timeout_s: int | None = None
+    """The timeout under which the failures were seen; a different one since then voids the plan."""
 
 
 class MemoryNeed(Value):
@@ -63,6 +65,8 @@ class MemoryNeed(Value):
     kind: Literal["memory"] = "memory"
     memory_mb: float
     basis: Literal["doubled", "observed", "formerly_sufficient"]
+    seen_at_memory_mb: int | None = None
+    """The size under which the failures were seen; a different one since then voids the plan."""
 
 
 class EnvironmentNeed(Value):
@@ -98,6 +102,8 @@ class Diagnosis(Value):
     need: Need | None = None
     is_repairable: bool = False
     findings: tuple[Finding, ...] = ()
+    failing_versions: tuple[str, ...] = ()
+    """The versions of the function whose invocations failed; a repair reaches `$LATEST` only."""
 
 
 class Advice(Value):

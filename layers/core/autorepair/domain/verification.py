@@ -24,6 +24,8 @@ class TrafficSample(Value):
     invocations: int
     failures: int
     same_cause: int
+    rescued: int = 0
+    """Successes that the setting before the change would have cut: longer, or larger, than it."""
 
     @property
     def failure_rate(self) -> float:
@@ -42,3 +44,4 @@ class Verification(Value):
     windows_used: int
     observed_until: Instant
     p_value: float | None = None
+    """The probability of so few failures since if nothing had changed."""

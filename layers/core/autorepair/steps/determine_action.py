@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-
 from pydantic import ConfigDict
 
 from autorepair.domain.audit import RecordKind
-from autorepair.domain.change import Change, ChangeRecord
+from autorepair.domain.change import ChangeRecord
 from autorepair.domain.decision import Decision, Refusal, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis
 from autorepair.domain.errors import TargetNotFoundError
@@ -72,17 +69,9 @@ def determine_action(given: DetermineActionInput, ports: Ports) -> Decision:
             reason=why,
             refusal=Refusal(code=RefusalCode.NOT_ACTIVE, why=why),
         )
-    decision = decision.model_copy(
-        update={"step": given.step, "is_replanned": given.is_replanned}
-    )
+    decision = decision.model_copy(update={"step": given.step, "is_replanned": given.is_replanned})
     _record(given, decision, ports)
     return decision
-
-
-def plan_hash(change: Change) -> str:
-    """Compute the SHA-256 (hex) of a plan; an approval is bound to it."""
-    canonical = json.dumps(change.as_json(), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _decision(given: DetermineActionInput, ports: Ports) -> Decision:
@@ -90,9 +79,7 @@ def _decision(given: DetermineActionInput, ports: Ports) -> Decision:
     configuration = ports.functions.read(target)
     policy, trouble = policy_or_strictest(configuration, ports)
     evidence = ports.evidence.get(given.evidence)
-    planned = plan_step(
-        target, configuration, given.diagnosis, policy, evidence, step=given.step
-    )
+    planned = plan_step(target, configuration, given.diagnosis, policy, evidence, step=given.step)
     decision = decide(
         planned,
         given.diagnosis,
@@ -101,14 +88,7 @@ def _decision(given: DetermineActionInput, ports: Ports) -> Decision:
         step=given.step,
         is_paused=ports.state.is_paused(),
     )
-    decision = _silenced(given.incident, _policy_less(decision, trouble))
-    change = decision.change
-    return decision.model_copy(
-        update={
-            "plan_hash": plan_hash(change) if change is not None else None,
-            "approval_timeout_s": policy.approval.timeout_s,
-        }
-    )
+    return _silenced(given.incident, _policy_less(decision, trouble))
 
 
 def _policy_less(decision: Decision, trouble: str | None) -> Decision:

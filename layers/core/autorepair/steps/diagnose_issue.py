@@ -14,8 +14,8 @@ from autorepair.domain.value import Value
 from autorepair.ports import Ports
 from autorepair.steps.recording import record
 
-ADVISED_CONFIDENCE = 0.5
-"""A model's word weighs less than any rule's: enough to be read by a person, not to act on."""
+ADVISED_CONFIDENCE = 0.6
+"""A model's word weighs less than any rule's: enough to ask a person, never to act on."""
 
 
 class DiagnoseIssueInput(Value):
@@ -70,7 +70,9 @@ def _advised(diagnosis: Diagnosis, evidence: Evidence, ports: Ports) -> Diagnosi
         source="model",
         why=advice.why,
         cites=advice.cites,
+        is_repairable=all(finding.is_repairable for finding in diagnosis.findings),
         findings=diagnosis.findings,
+        failing_versions=diagnosis.failing_versions,
     )
 
 

@@ -15,9 +15,7 @@ def policy_for(configuration: FunctionConfiguration, ports: Ports, *, is_fresh: 
         PolicyUnreadableError: It cannot be read or does not validate.
     """
     policy = ports.policies.current(is_fresh=is_fresh)
-    return policy.tightened_by(
-        configuration.tags, is_approval_required=ports.is_approval_required
-    )
+    return policy.tightened_by(configuration.tags, is_approval_required=ports.is_approval_required)
 
 
 def policy_or_strictest(

@@ -35,9 +35,7 @@ def request_approval(given: RequestApprovalInput, ports: Ports) -> ApprovalReque
     incident, decision = course.incident, course.decision
     if decision is None or decision.change is None:
         raise ValueError(f"incident {incident.id} has no plan to ask about")
-    ports.state.keep_task_token(
-        incident, given.task_token, seconds=decision.approval_timeout_s
-    )
+    ports.state.keep_task_token(incident, given.task_token, seconds=decision.approval_timeout_s)
     message = approval_message(course)
     message_id = ports.notifier.publish(
         subject=message.subject, message=message.body, attributes={"kind": "approval_requested"}

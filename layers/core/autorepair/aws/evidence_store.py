@@ -1,0 +1,80 @@
+"""Full evidence, one immutable object per collection."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from autorepair.aws.errors import aws_call
+from autorepair.domain.errors import EvidenceMissingError
+from autorepair.domain.evidence import Evidence, EvidenceSummary
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+# The summary travels in an execution's data, which is bounded.
+_GAPS_IN_SUMMARY = 20
+
+
+class S3EvidenceStore:
+    """Names an object by its content: storing the same evidence twice stores it once."""
+
+    permissions: ClassVar[Mapping[str, frozenset[str]]] = {
+        "put": frozenset({"s3:PutObject"}),
+        "get": frozenset({"s3:GetObject"}),
+    }
+
+    def __init__(self, client: S3Client, *, bucket: str) -> None:
+        self._s3 = client
+        self._bucket = bucket
+
+    def put(self, evidence: Evidence) -> EvidenceSummary:
+        """Store the evidence and give the summary that points to it.
+
+        Raises:
+            AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be stored.
+        """
+        body = evidence.model_dump_json().encode()
+        sha256 = hashlib.sha256(body)
+        key = f"incidents/{evidence.incident_id}/evidence-{sha256.hexdigest()[:16]}.json"
+        with aws_call("s3:PutObject", f"s3://{self._bucket}/{key}"):
+            self._s3.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=body,
+                ContentType="application/json",
+                ChecksumSHA256=base64.b64encode(sha256.digest()).decode(),
+            )
+        return EvidenceSummary(
+            bucket=self._bucket,
+            key=key,
+            sha256=sha256.hexdigest(),
+            collected_at=evidence.collected_at,
+            window_start=evidence.window_start,
+            window_end=evidence.window_end,
+            invocations=len(evidence.invocations),
+            failures=len(evidence.failures),
+            log_lines=len(evidence.log_lines),
+            gaps=evidence.gaps[:_GAPS_IN_SUMMARY],
+        )
+
+    def get(self, summary: EvidenceSummary) -> Evidence:
+        """Fetch the evidence a summary points to.
+
+        Raises:
+            EvidenceMissingError: It is gone, or its digest differs.
+            AccessDeniedError, TransientServiceError: It cannot be read. S3 also denies access to
+                what is gone when the role may not list the bucket.
+        """
+        where = f"s3://{summary.bucket}/{summary.key}"
+        with aws_call("s3:GetObject", where, missing=EvidenceMissingError):
+            body = self._s3.get_object(Bucket=summary.bucket, Key=summary.key)["Body"].read()
+        found = hashlib.sha256(body).hexdigest()
+        if found != summary.sha256:
+            raise EvidenceMissingError(
+                f"{where} is not what was stored: its SHA-256 is {found} and not {summary.sha256}; "
+                "collect the evidence anew"
+            )
+        return Evidence.model_validate_json(body)

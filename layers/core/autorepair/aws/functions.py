@@ -1,0 +1,199 @@
+"""Target functions: reading their configuration and changing it by compare-and-swap."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from autorepair.aws.digests import Digester
+from autorepair.aws.edits import Edits
+from autorepair.aws.errors import AWS_FAILURES, aws_call, translated
+from autorepair.aws.reading import Reading
+from autorepair.aws.variable_values import StoredVariableValues, VariableValues
+from autorepair.domain.change import Change
+from autorepair.domain.configuration import FunctionConfiguration
+from autorepair.domain.errors import (
+    AutoRepairError,
+    StaleConfigurationError,
+    TargetNotFoundError,
+    TransientServiceError,
+    UpdateFailedError,
+    UpdateInProgressError,
+)
+from autorepair.domain.incident import Target
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
+_READ = "lambda:GetFunctionConfiguration"
+_WRITE = "lambda:UpdateFunctionConfiguration"
+_DESCRIBE = frozenset(
+    {_READ, "lambda:ListTags", "lambda:GetFunctionConcurrency", "kms:GenerateMac"}
+)
+_FIRST_POLL_S, _LONGEST_POLL_S = 0.25, 4.0
+# One for the write, one for a revision that moved when an update settled, one for an update that
+# somebody else began in between.
+_ATTEMPTS = 3
+
+
+class LambdaFunctions:
+    """Reads and changes `$LATEST` of target functions.
+
+    Never calls GetFunction: its answer holds a link to the code.
+    """
+
+    permissions: ClassVar[Mapping[str, frozenset[str]]] = {
+        "read": _DESCRIBE,
+        "apply": _DESCRIBE
+        | {_WRITE}
+        | StoredVariableValues.permissions["of"]
+        | StoredVariableValues.permissions["keep"],
+    }
+
+    def __init__(
+        self,
+        client: LambdaClient,
+        digester: Digester,
+        values: VariableValues,
+        *,
+        settle_s: float = 60.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._lambda = client
+        self._digester = digester
+        self._values = values
+        self._settle_s = settle_s
+        self._sleep = sleep
+
+    def read(self, target: Target) -> FunctionConfiguration:
+        """Read the configuration of `$LATEST`, its tags and its reserved concurrency.
+
+        Raises:
+            TargetNotFoundError: There is no such function.
+            AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be read.
+        """
+        return self._described(self._reading(target.function_arn))
+
+    def apply(self, change: Change) -> FunctionConfiguration:
+        """Make the change by compare-and-swap and wait until it has settled.
+
+        A change whose ``planned_on`` is not known but whose ``leads_to`` is (the inverse of one
+        that was cut short) is made when it leads exactly there.
+
+        Raises:
+            StaleConfigurationError: The function is neither as planned on nor as planned.
+            UpdateInProgressError: Another update did not settle in time.
+            UpdateFailedError: Lambda reported LastUpdateStatus Failed.
+            EnvironmentUnreadableError: The environment map cannot be read.
+            UndeclaredValueError: A variable's source is missing or unreadable.
+            ChangeRefusedError: Lambda refused the values, or would.
+            TargetNotFoundError, AccessDeniedError, TransientServiceError: As for `read`.
+        """
+        if change.planned_on is None and change.leads_to is None:
+            raise StaleConfigurationError(
+                f"the change of {change.target.function_arn} does not say which configuration it "
+                "was planned on; plan it again"
+            )
+        edits = Edits(change, self._values, self._digester)
+        return self._described(_in_effect(self._swapped(change, edits)))
+
+    def _swapped(self, change: Change, edits: Edits) -> Reading:
+        obstacle: AutoRepairError | None = None
+        for _ in range(_ATTEMPTS):
+            reading = self._settled(change.target)
+            if edits.stands_where_led(reading):
+                return reading
+            edits.require_planned_on(reading)
+            obstacle = self._write(reading, edits)
+            if obstacle is None:
+                return self._after_write(change, edits)
+            if isinstance(obstacle, TransientServiceError):
+                return self._unless_lost(obstacle, change, edits)
+        raise obstacle or StaleConfigurationError(f"{change.target.function_arn} kept moving")
+
+    def _write(self, reading: Reading, edits: Edits) -> AutoRepairError | None:
+        """Write; give the failure if a fresh reading may settle it, raise any other.
+
+        It is raised outside its handler: Lambda quotes the environment in its messages, and a
+        chained exception is logged together with its cause.
+        """
+        request = edits.request(reading)
+        failure = None
+        try:
+            self._lambda.update_function_configuration(
+                FunctionName=reading.arn, RevisionId=reading.revision_id, **request
+            )
+        except AWS_FAILURES as error:
+            failure = translated(
+                error,
+                action=_WRITE,
+                on=reading.arn,
+                missing=TargetNotFoundError,
+                may_quote="Environment" not in request,
+            )
+        if failure is None or isinstance(
+            failure, StaleConfigurationError | UpdateInProgressError | TransientServiceError
+        ):
+            return failure
+        raise failure
+
+    def _after_write(self, change: Change, edits: Edits) -> Reading:
+        """Give the settled reading after a write.
+
+        Another writer may have come on top; that is only fatal where it took back the very
+        setting that was written.
+        """
+        reading = self._settled(change.target)
+        if not edits.holds(reading, change.after):
+            raise StaleConfigurationError(
+                f"{reading.arn} was changed by somebody else right after the write: "
+                f"{edits.difference(reading, change.after)}"
+            )
+        return reading
+
+    def _unless_lost(self, lost: TransientServiceError, change: Change, edits: Edits) -> Reading:
+        """A missing answer says nothing about the write: look at the function."""
+        reading = self._settled(change.target)
+        if not edits.stands_where_led(reading):
+            raise lost
+        return reading
+
+    def _settled(self, target: Target) -> Reading:
+        delay, waited = _FIRST_POLL_S, 0.0
+        while (reading := self._reading(target.function_arn)).update_status == "InProgress":
+            if waited >= self._settle_s:
+                raise UpdateInProgressError(
+                    f"an update of {target.function_arn} has not settled within "
+                    f"{self._settle_s:g} s; try again when LastUpdateStatus is Successful"
+                )
+            self._sleep(delay)
+            waited += delay
+            delay = min(delay * 2, _LONGEST_POLL_S)
+        return reading
+
+    def _reading(self, function_arn: str) -> Reading:
+        with aws_call(_READ, function_arn, missing=TargetNotFoundError):
+            answer = self._lambda.get_function_configuration(FunctionName=function_arn)
+        return Reading({k: v for k, v in answer.items() if k != "ResponseMetadata"})
+
+    def _described(self, reading: Reading) -> FunctionConfiguration:
+        arn = reading.arn
+        with aws_call("lambda:ListTags", arn, missing=TargetNotFoundError):
+            tags = self._lambda.list_tags(Resource=arn).get("Tags", {})
+        with aws_call("lambda:GetFunctionConcurrency", arn, missing=TargetNotFoundError):
+            concurrency = self._lambda.get_function_concurrency(FunctionName=arn)
+        return reading.configuration(
+            self._digester,
+            tags=dict(tags),
+            reserved_concurrency=concurrency.get("ReservedConcurrentExecutions"),
+        )
+
+
+def _in_effect(reading: Reading) -> Reading:
+    if reading.update_status == "Failed":
+        raise UpdateFailedError(
+            f"Lambda could not put the last update of {reading.arn} into effect "
+            f"({reading.update_failure}); the function runs with its former configuration"
+        )
+    return reading

@@ -1,0 +1,102 @@
+"""A function's own CloudWatch metrics."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar
+
+from autorepair.aws.errors import aws_call
+from autorepair.domain.errors import TransientServiceError
+from autorepair.domain.evidence import MetricSeries
+from autorepair.domain.incident import Target
+
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch import CloudWatchClient
+    from types_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef, MetricDataResultTypeDef
+
+_ACTION = "cloudwatch:GetMetricData"
+_NAMESPACE = "AWS/Lambda"
+_PERIOD_S = 60
+_WANTED = (
+    ("Invocations", "Sum"),
+    ("Errors", "Sum"),
+    ("Throttles", "Sum"),
+    ("Duration", "Maximum"),
+    ("Duration", "Average"),
+    ("Duration", "p99"),
+    ("ConcurrentExecutions", "Maximum"),
+)
+
+
+class CloudWatchMetrics:
+    """Reads by the minute, for the function as a whole (all versions and aliases)."""
+
+    permissions: ClassVar[Mapping[str, frozenset[str]]] = {"read": frozenset({_ACTION})}
+
+    def __init__(self, client: CloudWatchClient) -> None:
+        self._cloudwatch = client
+
+    def read(self, target: Target, *, start: datetime, end: datetime) -> tuple[MetricSeries, ...]:
+        """Read the function's own metrics between two moments; silent minutes have no point.
+
+        Raises:
+            AccessDeniedError, TransientServiceError, ConfigurationError: They cannot be read.
+        """
+        points: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
+        for result in self._results(target, start, end):
+            _require_readable(result, target)
+            points[result["Id"]].extend(zip(result["Timestamps"], result["Values"], strict=True))
+        return tuple(
+            MetricSeries(
+                id=f"metric/{name}/{statistic}",
+                namespace=_NAMESPACE,
+                metric_name=name,
+                statistic=statistic,
+                period_s=_PERIOD_S,
+                points=tuple(sorted(points[_query_id(name, statistic)])),
+            )
+            for name, statistic in _WANTED
+        )
+
+    def _results(
+        self, target: Target, start: datetime, end: datetime
+    ) -> list[MetricDataResultTypeDef]:
+        with aws_call(_ACTION, f"the metrics of {target.function_name}"):
+            pages = self._cloudwatch.get_paginator("get_metric_data").paginate(
+                MetricDataQueries=[_query(target, *wanted) for wanted in _WANTED],
+                StartTime=start,
+                EndTime=end,
+                ScanBy="TimestampAscending",
+            )
+            return [result for page in pages for result in page["MetricDataResults"]]
+
+
+def _require_readable(result: MetricDataResultTypeDef, target: Target) -> None:
+    status = result.get("StatusCode", "Complete")
+    if status not in {"Complete", "PartialData"}:
+        raise TransientServiceError(
+            f"{_ACTION} answered {status} for {result['Id']} of {target.function_name}; "
+            "the same call may work a moment later"
+        )
+
+
+def _query(target: Target, name: str, statistic: str) -> MetricDataQueryTypeDef:
+    return {
+        "Id": _query_id(name, statistic),
+        "MetricStat": {
+            "Metric": {
+                "Namespace": _NAMESPACE,
+                "MetricName": name,
+                "Dimensions": [{"Name": "FunctionName", "Value": target.function_name}],
+            },
+            "Period": _PERIOD_S,
+            "Stat": statistic,
+        },
+        "ReturnData": True,
+    }
+
+
+def _query_id(name: str, statistic: str) -> str:
+    return f"{name}_{statistic}".lower()

@@ -1,0 +1,1 @@
+"""Root causes: pure rules from evidence to a finding, or to nothing."""

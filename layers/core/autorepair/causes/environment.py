@@ -1,0 +1,207 @@
+"""Environment variables: required ones that are not set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from autorepair.causes.cause import Cause
+from autorepair.causes.limits import share_of_failures, weighed_down
+from autorepair.domain.change import RepairKind
+from autorepair.domain.diagnosis import EnvironmentNeed, Finding, RootCause
+from autorepair.domain.evidence import Evidence, LogLine
+from autorepair.domain.log_text import plain_text
+
+_NAME = r"[\"'`]?([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)[\"'`]?"
+_BARE = r"([A-Z][A-Z0-9_]{2,127})"
+_LACK = (
+    r"(?i:(?:is|was|are)(?: not|n't) (?:set|defined|found|configured|provided|present|specified)"
+    r"|(?:is|was) (?:missing|required|undefined|unset|empty|null|mandatory|absent)"
+    r"|not (?:set|found|defined|configured|provided|specified)|must be (?:set|defined|provided)"
+    r"|(?:is )?required|missing(?: value)?|undefined|未设置|缺失|未定义|不存在)"
+)
+_VARIABLE = r"(?i:env(?:ironment)?[ _-]?var(?:iable)?s?|env(?:ironment)? key|环境变量)"
+_MISSING = r"(?i:missing|required|undefined|unset|no|缺少)"
+_ARTICLE = r"(?i: (?:required|mandatory|the|value for))*"
+
+# An error that says which key was not there; only the traceback tells in which dictionary.
+_KEY_ERRORS = (
+    re.compile(r"KeyError: [\"']([A-Z_][A-Z0-9_]*)[\"']"),
+    re.compile(r"KeyError: key not found: \"([A-Z_][A-Z0-9_]*)\""),
+)
+# The message says that it is about the environment.
+_NAMED_AS_VARIABLE = (
+    re.compile(rf"{_VARIABLE}:? {_NAME}.{{0,20}}?{_LACK}"),
+    re.compile(rf"{_MISSING}{_ARTICLE} ?{_VARIABLE}:? ?{_NAME}"),
+    re.compile(rf"(?i:set|define|provide|export)(?: the)? {_NAME} {_VARIABLE}"),
+    re.compile(rf"{_NAME} {_VARIABLE} .{{0,20}}?{_LACK}"),
+    re.compile(rf"{_NAME} not found\. Declare it as envvar"),
+    re.compile(rf"process\.env\.{_BARE} .{{0,20}}?{_LACK}"),
+)
+# The message says that a name that looks like a variable is lacking.
+_LACKING = (
+    re.compile(rf"required key {_BARE} missing value"),
+    re.compile(rf"\b{_BARE}[\"'`]?:? {_LACK}"),
+    re.compile(rf"Could not resolve placeholder '{_BARE}'"),
+    re.compile(rf"(?:[Mm]issing|[Rr]equired)(?: required)?:? {_BARE}\b"),
+)
+# A settings class of pydantic: the field's name on its own line.
+_SETTINGS = re.compile(r"validation errors? for \w*(?:Settings|Config|Env)\w*", re.IGNORECASE)
+_FIELD_REQUIRED = re.compile(r"(?:^|\n)([A-Za-z]\w{2,127})\r?\n\s+[Ff]ield required")
+# Source lines in a stack trace that read a variable and go on without it.
+_READ_WITH_DEFAULT = re.compile(
+    r"(?:os\.getenv\(|os\.environ\.get\(|environ\.get\(|System\.getenv\(|Getenv\(|ENV\[|"
+    r"ENV\.fetch\(|process\.env\.|process\.env\[)[\"']?([A-Z_][A-Z0-9_]*)"
+)
+_ENVIRONMENT_READ = re.compile(r"environ\b|<frozen os>|/os\.py\"|getenv|ENV(?:\[|\.fetch)|:ENV:")
+
+
+@dataclass(slots=True)
+class _Proof:
+    """A variable that is missing, how sure that is, and the lines that say so."""
+
+    name: str
+    confidence: float
+    lines: dict[str, LogLine] = field(default_factory=dict)
+
+
+def _diagnose(evidence: Evidence) -> Finding | None:
+    if evidence.configuration.is_env_unreadable:
+        return None
+    proofs = _proofs(evidence)
+    if not proofs:
+        return None
+    undone = _declared_but_unset(evidence)
+    names = tuple(sorted({*proofs, *undone}))
+    lines = {line.id: line for proof in proofs.values() for line in proof.lines.values()}
+    share = share_of_failures(evidence, _explained(evidence, list(lines.values())))
+    best = max(proof.confidence for proof in proofs.values())
+    return Finding(
+        cause=RootCause.MISSING_ENV_VAR,
+        confidence=weighed_down(best, share),
+        why=_why(proofs, undone),
+        cites=tuple(_latest(lines)),
+        need=EnvironmentNeed(names=names),
+    )
+
+
+def _proofs(evidence: Evidence) -> dict[str, _Proof]:
+    """Find the missing variables in the lines of failed invocations and of cold starts."""
+    is_set = set(evidence.configuration.env_names)
+    declared = {variable.name for variable in evidence.declared}
+    suspects = _failing_lines(evidence)
+    proofs: dict[str, _Proof] = {}
+    for line in suspects:
+        for name, confidence in _named(plain_text(line.message), declared):
+            if name in is_set or name in _NOT_VARIABLES:
+                continue
+            proof = proofs.setdefault(name, _Proof(name, confidence))
+            proof.confidence = max(proof.confidence, confidence)
+            proof.lines[line.id] = line
+    return proofs
+
+
+def _failing_lines(evidence: Evidence) -> list[LogLine]:
+    """Give the lines in which a failure could speak: those of failures, and nobody's."""
+    failed = {i.request_id for i in evidence.failures}
+    if not failed:
+        return []
+    streams = {i.stream for i in evidence.failures}
+    return [
+        line
+        for line in evidence.log_lines
+        if line.request_id in failed or (line.request_id is None and line.stream in streams)
+    ]
+
+
+def _named(text: str, declared: set[str]) -> Iterator[tuple[str, float]]:
+    """Give each variable that a line says is lacking, with how much that line proves."""
+    yield from _named_by_key_error(text, declared)
+    yield from ((name, 0.92) for name in _found(_NAMED_AS_VARIABLE, text))
+    for name in _found(_LACKING, text):
+        if name in declared:
+            yield name, 0.92
+        elif "_" in name:
+            yield name, 0.85
+    if _SETTINGS.search(text):
+        yield from _named_by_settings(text, declared)
+    if "\n" in text:
+        # Read with a default, so only the operator's declaration says that it is required.
+        yield from ((n, 0.85) for n in _READ_WITH_DEFAULT.findall(text) if n in declared)
+
+
+def _found(patterns: tuple[re.Pattern[str], ...], text: str) -> Iterator[str]:
+    for pattern in patterns:
+        yield from pattern.findall(text)
+
+
+def _named_by_key_error(text: str, declared: set[str]) -> Iterator[tuple[str, float]]:
+    # Where the traceback shows the environment being read nothing else can have failed.
+    reads_environment = _ENVIRONMENT_READ.search(text) is not None
+    for name in _found(_KEY_ERRORS, text):
+        if reads_environment:
+            yield name, 0.95
+        elif name in declared:
+            yield name, 0.85
+
+
+def _named_by_settings(text: str, declared: set[str]) -> Iterator[tuple[str, float]]:
+    for found in _FIELD_REQUIRED.findall(text):
+        name = found.upper()
+        if name in declared or found == name:
+            yield name, 0.92
+
+
+def _declared_but_unset(evidence: Evidence) -> set[str]:
+    """Give what the operator says must have a value and has none.
+
+    Code fails on the first variable it misses; the others would fail one repair later.
+    """
+    is_set = set(evidence.configuration.env_names)
+    return {v.name for v in evidence.declared if v.kind != "absent" and v.name not in is_set}
+
+
+def _explained(evidence: Evidence, lines: list[LogLine]) -> int:
+    """Count the failures whose own lines, or whose environment's, name a missing variable."""
+    requests = {line.request_id for line in lines}
+    starts = {line.stream for line in lines if line.request_id is None}
+    return sum(i.request_id in requests or i.stream in starts for i in evidence.failures)
+
+
+def _why(proofs: dict[str, _Proof], undone: set[str]) -> str:
+    named = ", ".join(sorted(proofs))
+    why = f"the log of failed invocations names {named} as missing, and the function has no such "
+    why += "variable" if len(proofs) == 1 else "variables"
+    others = sorted(undone - set(proofs))
+    if others:
+        why += f"; declared by the operator and not set either: {', '.join(others)}"
+    return why
+
+
+def _latest(lines: dict[str, LogLine], *, most: int = 5) -> list[str]:
+    return [line.id for line in sorted(lines.values(), key=lambda line: line.at)][-most:]
+
+
+# Words in capitals that messages put before "is required" or "not found" and that name no variable.
+_NOT_VARIABLES = frozenset({"HTTP_404", "NOT_FOUND", "ERROR", "WARNING", "INFO", "DEBUG", "FATAL"})
+
+MISSING_ENV_VAR = Cause(
+    label=RootCause.MISSING_ENV_VAR,
+    signal=(
+        "Failed invocations, or failed cold starts, name a variable as missing, and the function's "
+        "configuration has no variable of that name."
+    ),
+    proof=(
+        "The code itself says what it lacks, and the configuration confirms it; neither alone "
+        "would do."
+    ),
+    silence=(
+        "The variable is set (whatever its value), a KeyError comes from an ordinary dictionary, "
+        "only invocations that succeeded speak of it, or the environment cannot be read."
+    ),
+    repair=RepairKind.SET_ENV,
+    runbook="missing-env-var",
+    diagnose=_diagnose,
+    explains=(RootCause.CODE_BUG, RootCause.UNKNOWN),
+)

@@ -1,0 +1,245 @@
+"""The limits that no diagnosis can pass: what is applied, asked, only observed, or declined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from autorepair.domain.change import (
+    Change,
+    EnvironmentSetting,
+    MemorySetting,
+    Setting,
+    TimeoutSetting,
+)
+from autorepair.domain.configuration import (
+    ENROLMENT_TAG,
+    ENROLMENT_VALUE,
+    SERVICE_PREFIX,
+    FunctionConfiguration,
+)
+from autorepair.domain.decision import Decision, Refusal, RefusalCode
+from autorepair.domain.diagnosis import Diagnosis
+from autorepair.domain.policy import Mode, Policy
+from autorepair.repairs.planner import refused
+from autorepair.repairs.set_env import RESERVED_NAMES
+
+LEAST_CONFIDENCE = 0.6
+"""Below this nothing is done."""
+UNATTENDED_CONFIDENCE = 0.8
+"""Below this a person is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """All that a guardrail may look at."""
+
+    change: Change
+    diagnosis: Diagnosis
+    policy: Policy
+    configuration: FunctionConfiguration
+    step: int
+    is_paused: bool
+
+
+def decide(  # noqa: PLR0913 (a decision rests on all of these, and none may be left to a default)
+    planned: Change | Refusal,
+    diagnosis: Diagnosis,
+    policy: Policy,
+    configuration: FunctionConfiguration,
+    *,
+    step: int,
+    is_paused: bool,
+) -> Decision:
+    """Lay every guardrail over a plan; the first that speaks decides.
+
+    ``step`` counts the changes of this incident, this one included. ``policy`` is the one in
+    force for this function, already tightened. A declined or observed change stays in the
+    decision, as what would have been done.
+    """
+    if configuration.function_name.startswith(SERVICE_PREFIX):
+        return _declined(_own_function(configuration), planned, step)
+    if isinstance(planned, Refusal):
+        return _declined(planned, planned, step)
+    case = _Case(planned, diagnosis, policy, configuration, step, is_paused)
+    for guardrail in _DECLINING:
+        refusal = guardrail(case)
+        if refusal is not None:
+            return _declined(refusal, planned, step)
+    return _allowed(case)
+
+
+def _own_function(configuration: FunctionConfiguration) -> Refusal:
+    return refused(
+        RefusalCode.OWN_FUNCTION,
+        f"{configuration.function_name} is part of this service, which never repairs itself",
+    )
+
+
+def _not_enrolled(case: _Case) -> Refusal | None:
+    if case.configuration.is_enrolled:
+        return None
+    return refused(
+        RefusalCode.NOT_ENROLLED,
+        f"the function has no tag {ENROLMENT_TAG}={ENROLMENT_VALUE}: its owner has not asked",
+    )
+
+
+def _not_settled(case: _Case) -> Refusal | None:
+    state, update = case.configuration.state, case.configuration.last_update_status
+    if state == "Active" and update == "Successful":
+        return None
+    return refused(
+        RefusalCode.NOT_ACTIVE,
+        f"the function is {state} and its last update {update}: what would be changed is not "
+        "what is running",
+    )
+
+
+def _unsure(case: _Case) -> Refusal | None:
+    if case.diagnosis.confidence >= LEAST_CONFIDENCE:
+        return None
+    return refused(
+        RefusalCode.LOW_CONFIDENCE,
+        f"a confidence of {case.diagnosis.confidence:.2f} is below {LEAST_CONFIDENCE}: "
+        "look at the evidence",
+    )
+
+
+def _used_up(case: _Case) -> Refusal | None:
+    allowed = case.policy.limits.steps_per_incident
+    if case.step <= allowed:
+        return None
+    return refused(
+        RefusalCode.STEPS_USED_UP,
+        f"{allowed} changes were made in this incident and it still is not cured",
+    )
+
+
+def _paused(case: _Case) -> Refusal | None:
+    if not case.is_paused:
+        return None
+    return refused(RefusalCode.PAUSED, "an operator has paused all repairs: resume them first")
+
+
+def _out_of_bounds(case: _Case) -> Refusal | None:
+    """Hold the bounds once more, whatever the planner did."""
+    return _BOUNDS[type(case.change.after)](case)
+
+
+def _timeout_out_of_bounds(case: _Case) -> Refusal | None:
+    before, after = _figure(case.change.before), _figure(case.change.after)
+    return _figure_out_of_bounds(before, after, case.policy.caps.timeout_s, "s")
+
+
+def _memory_out_of_bounds(case: _Case) -> Refusal | None:
+    before, after = _figure(case.change.before), _figure(case.change.after)
+    return _figure_out_of_bounds(before, after, case.policy.caps.memory_mb, "MB")
+
+
+def _figure(setting: Setting) -> int | None:
+    if isinstance(setting, TimeoutSetting):
+        return setting.timeout_s
+    return setting.memory_mb if isinstance(setting, MemorySetting) else None
+
+
+def _figure_out_of_bounds(
+    before: int | None, after: int | None, cap: int, unit: str
+) -> Refusal | None:
+    if before is None or after is None or after <= before:
+        return refused(RefusalCode.NO_EFFECT, f"from {before} to {after} {unit} is not a raise")
+    if after > cap:
+        return refused(RefusalCode.AT_CAP, f"{after} {unit} is above the cap of {cap} {unit}")
+    return None
+
+
+def _environment_out_of_bounds(case: _Case) -> Refusal | None:
+    names = _names(case.change)
+    if reserved := sorted(names & RESERVED_NAMES):
+        return refused(RefusalCode.RESERVED_NAME, f"{', '.join(reserved)} belongs to Lambda")
+    if case.configuration.is_env_unreadable:
+        return refused(
+            RefusalCode.UNREADABLE_ENVIRONMENT, "a write would wipe variables that cannot be read"
+        )
+    if unwelcome := sorted(n for n in names if not case.policy.env.may_touch(n)):
+        return refused(
+            RefusalCode.NAME_NOT_ALLOWED, f"the policy keeps {', '.join(unwelcome)} out of reach"
+        )
+    return None
+
+
+def _names(change: Change) -> set[str]:
+    after = change.after
+    return set(after.variables) if isinstance(after, EnvironmentSetting) else set()
+
+
+_BOUNDS: dict[type[object], Callable[[_Case], Refusal | None]] = {
+    TimeoutSetting: _timeout_out_of_bounds,
+    MemorySetting: _memory_out_of_bounds,
+    EnvironmentSetting: _environment_out_of_bounds,
+}
+_DECLINING: tuple[Callable[[_Case], Refusal | None], ...] = (
+    _not_enrolled,
+    _not_settled,
+    _unsure,
+    _used_up,
+    _paused,
+    _out_of_bounds,
+)
+
+
+def _declined(refusal: Refusal, planned: Change | Refusal, step: int) -> Decision:
+    change = planned if isinstance(planned, Change) else None
+    return Decision(
+        action="decline",
+        reason=refusal.why,
+        refusal=refusal,
+        change=change,
+        plan_hash=change.plan_hash if change else None,
+        step=step,
+    )
+
+
+def _allowed(case: _Case) -> Decision:
+    """Say how far a change may go that no guardrail declines."""
+    mode = case.policy.mode_of(case.change.kind)
+    refusal: Refusal | None = None
+    if mode in {Mode.OFF, Mode.OBSERVE}:
+        reason = f"the mode of {case.change.kind.value} is {mode.value}: only observing"
+        refusal = refused(RefusalCode.MODE, reason)
+        return _decision(case, "observe", reason, refusal)
+    question, refusal = _question(case, mode)
+    if question is not None:
+        return _decision(case, "ask", question, refusal)
+    return _decision(case, "apply", case.diagnosis.why, None)
+
+
+def _question(case: _Case, mode: Mode) -> tuple[str | None, Refusal | None]:
+    """Give the reason why a person has to agree, or None."""
+    if risky := sorted(n for n in _names(case.change) if case.policy.env.must_ask(n)):
+        why = f"{', '.join(risky)} can make the function run other code: never unattended"
+        return why, refused(RefusalCode.CODE_EXECUTING_NAME, why)
+    if case.diagnosis.source != "rules":
+        return "the diagnosis rests on a model alone", None
+    if case.diagnosis.confidence < UNATTENDED_CONFIDENCE:
+        figure = f"{case.diagnosis.confidence:.2f}"
+        why = f"a confidence of {figure} is below {UNATTENDED_CONFIDENCE}, so a person decides"
+        return why, refused(RefusalCode.LOW_CONFIDENCE, why)
+    if mode is Mode.ASK:
+        why = f"the mode of {case.change.kind.value} is ask"
+        return why, refused(RefusalCode.MODE, why)
+    return None, None
+
+
+def _decision(case: _Case, action: str, reason: str, refusal: Refusal | None) -> Decision:
+    return Decision.model_validate(
+        {
+            "action": action,
+            "reason": reason,
+            "change": case.change,
+            "refusal": refusal,
+            "plan_hash": case.change.plan_hash,
+            "step": case.step,
+            "approval_timeout_s": case.policy.approval.timeout_s if action == "ask" else 0,
+        }
+    )

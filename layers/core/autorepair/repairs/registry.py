@@ -1,0 +1,54 @@
+"""The kinds of repair, as one explicit tuple, and the choice among them."""
+
+from __future__ import annotations
+
+from autorepair.domain.change import Change
+from autorepair.domain.configuration import FunctionConfiguration
+from autorepair.domain.decision import Refusal, RefusalCode
+from autorepair.domain.diagnosis import Diagnosis, RootCause
+from autorepair.domain.policy import Policy
+from autorepair.repairs.planner import Repair, Surroundings, refused
+from autorepair.repairs.set_env import SET_ENV
+from autorepair.repairs.set_memory import SET_MEMORY
+from autorepair.repairs.set_timeout import SET_TIMEOUT
+
+REPAIRS: tuple[Repair, ...] = (SET_TIMEOUT, SET_MEMORY, SET_ENV)
+
+_LATEST = "$LATEST"
+
+
+def plan(
+    configuration: FunctionConfiguration,
+    diagnosis: Diagnosis,
+    policy: Policy,
+    surroundings: Surroundings,
+) -> Change | Refusal:
+    """Plan the change that cures the diagnosis, or say why there is none."""
+    if diagnosis.root_cause in {RootCause.UNKNOWN, RootCause.INSUFFICIENT_EVIDENCE}:
+        return refused(
+            RefusalCode.UNKNOWN_CAUSE,
+            f"the cause is not known, so nothing is tried: {diagnosis.why}",
+        )
+    repair = next((r for r in REPAIRS if diagnosis.root_cause in r.cures), None)
+    if repair is None or not diagnosis.is_repairable:
+        return refused(
+            RefusalCode.NOT_REPAIRABLE,
+            f"no setting that may be changed cures {diagnosis.root_cause.value}: {diagnosis.why}",
+        )
+    if (versions := _versioned(diagnosis, surroundings)) is not None:
+        return refused(
+            RefusalCode.VERSIONED_TRAFFIC,
+            f"the failing traffic goes to {versions}, which a change of {_LATEST} does not reach: "
+            "publish a version with the setting and move the alias",
+        )
+    return repair.plan(configuration, diagnosis, policy, surroundings)
+
+
+def _versioned(diagnosis: Diagnosis, surroundings: Surroundings) -> str | None:
+    """Name what the failures run on where that is not `$LATEST`; None where it is."""
+    if diagnosis.failing_versions:
+        if _LATEST in diagnosis.failing_versions:
+            return None
+        return "version " + ", ".join(diagnosis.failing_versions)
+    qualifier = surroundings.target.qualifier
+    return None if qualifier in {None, _LATEST} else qualifier

@@ -1,0 +1,288 @@
+"""ExecuteRepair: check everything once more, write it down, then write it."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import ConfigDict
+
+from autorepair.domain.approval import Approval
+from autorepair.domain.audit import RecordKind
+from autorepair.domain.change import Change, ChangeRecord
+from autorepair.domain.configuration import FunctionConfiguration
+from autorepair.domain.decision import Decision
+from autorepair.domain.diagnosis import Diagnosis
+from autorepair.domain.errors import (
+    AccessDeniedError,
+    ChangeRefusedError,
+    EnvironmentUnreadableError,
+    LeaseHeldError,
+    PolicyUnreadableError,
+    StaleConfigurationError,
+    TargetNotFoundError,
+    UndeclaredValueError,
+    UpdateInProgressError,
+)
+from autorepair.domain.evidence import EvidenceSummary
+from autorepair.domain.incident import Incident
+from autorepair.domain.policy import Policy, VerificationRules
+from autorepair.domain.value import Value
+from autorepair.ports import Ports
+from autorepair.repairs.guardrails import decide
+from autorepair.steps.leasing import leased
+from autorepair.steps.policy_in_force import policy_for
+from autorepair.steps.recording import announce, record
+
+DAY_S = 86_400
+LONGEST_WATCH_S = 3 * DAY_S
+"""All windows together; leaves the state machine (5 days) room for the answer of a person."""
+
+
+class ExecuteRepairInput(Value):
+    """What this state reads of the state data."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    incident: Incident
+    evidence: EvidenceSummary
+    diagnosis: Diagnosis
+    decision: Decision
+    approval: Approval | None = None
+    change: ChangeRecord | None = None
+
+    @property
+    def plan(self) -> Change:
+        """The change that was decided on.
+
+        Raises:
+            ValueError: The decision holds none, so this state should not have been entered.
+        """
+        if self.decision.change is None:
+            raise ValueError(f"incident {self.incident.id}: nothing was decided to be changed")
+        return self.decision.change
+
+    @property
+    def origin(self) -> Change | None:
+        """What the steps before this one changed and left in place."""
+        return self.change.in_place if self.change is not None else None
+
+    @property
+    def has_consent(self) -> bool:
+        """Whether a person agreed to this very plan: only a decision that asked is answered."""
+        return (
+            self.decision.action == "ask"
+            and self.approval is not None
+            and self.approval.answer == "approved"
+        )
+
+
+class _WithheldError(Exception):
+    """The change must not be made (any more). Never leaves this module."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def execute_repair(given: ExecuteRepairInput, ports: Ports) -> ChangeRecord:
+    """Make the planned change, or say why not.
+
+    Runs again after a lost answer without harm: what was applied is given back, what may have
+    been written is finished. The write-ahead record and the remembered change come first, so
+    that whoever finds this execution dead knows what to undo.
+
+    Raises:
+        UpdateFailedError: Lambda could not put the change into effect; it has to be undone.
+        UpdateInProgressError: The change was written but did not settle in time.
+        AccessDeniedError: Refused after the write, so that nobody knows where it stands.
+        TransientServiceError: The same call may work a moment later.
+    """
+    remembered = _remembered(given, ports)
+    if remembered is not None and remembered.status == "applied":
+        return _applied(given, remembered, ports)
+    try:
+        policy = _may_write(given, ports, has_begun=remembered is not None)
+        return _applied(given, _write(given, policy, ports), ports)
+    except _WithheldError as error:
+        return _withheld(given, error, ports)
+
+
+def window_s(rules: VerificationRules, evidence: EvidenceSummary) -> int:
+    """Say how long one verification window is, in seconds.
+
+    At the rate seen before the alarm, all windows together have to show ``min_invocations``.
+    """
+    observed_s = (evidence.window_end - evidence.window_start).total_seconds()
+    if not evidence.invocations or observed_s <= 0:
+        return rules.window_s
+    needed_s = rules.min_invocations * observed_s / evidence.invocations
+    longest_s = min(DAY_S, LONGEST_WATCH_S // rules.max_windows)
+    return max(rules.window_s, min(longest_s, math.ceil(needed_s / rules.max_windows)))
+
+
+def _remembered(given: ExecuteRepairInput, ports: Ports) -> ChangeRecord | None:
+    """Give what an earlier run of this very step began, if there was one."""
+    record_ = ports.state.remembered_change(given.incident)
+    if record_ is None or record_.change is None or record_.step != given.decision.step:
+        return None
+    is_same = record_.change.plan_hash == given.plan.plan_hash
+    return record_ if is_same and record_.status in {"planned", "applied"} else None
+
+
+def _may_write(given: ExecuteRepairInput, ports: Ports, *, has_begun: bool) -> Policy:
+    """Re-check what may have changed since the decision.
+
+    A write that may have happened already is not held up: its outcome has to be learnt first.
+    """
+    try:
+        configuration = ports.functions.read(given.plan.target)
+    except TargetNotFoundError as error:
+        raise _WithheldError("refused", f"the function is gone: {error}") from error
+    has_moved = configuration.fingerprint != given.plan.planned_on
+    try:
+        policy = policy_for(configuration, ports, is_fresh=True)
+    except PolicyUnreadableError as error:
+        if has_begun and has_moved:
+            return Policy()
+        raise _WithheldError("refused", f"there is no policy to act under: {error}") from error
+    if not (has_begun and has_moved):
+        _check_guards(given, configuration, policy, ports)
+    return policy
+
+
+def _check_guards(
+    given: ExecuteRepairInput, configuration: FunctionConfiguration, policy: Policy, ports: Ports
+) -> None:
+    if ports.state.is_paused():
+        raise _WithheldError("paused", "an operator has paused all repairs")
+    alarm = given.incident.alarm
+    is_by_hand = alarm is None or alarm.kind == "manual"
+    if alarm is not None and not is_by_hand and not ports.alarms.is_in_alarm(alarm.name):
+        raise _WithheldError("recovered", f"the alarm {alarm.name} is no longer in ALARM")
+    if configuration.fingerprint != given.plan.planned_on:
+        raise _stale(given, "the configuration has changed since the plan was made")
+    ruling = decide(
+        given.plan,
+        given.diagnosis,
+        policy,
+        configuration,
+        step=given.decision.step,
+        is_paused=False,
+    )
+    allowed = {"apply", "ask"} if given.has_consent else {"apply"}
+    if ruling.action not in allowed:
+        raise _WithheldError("refused", f"no longer allowed ({ruling.action}): {ruling.reason}")
+
+
+def _stale(given: ExecuteRepairInput, why: str) -> _WithheldError:
+    """A plan that was overtaken is made anew once; the second time it is given up."""
+    if given.decision.is_replanned:
+        return _WithheldError("refused", f"{why}, for the second time")
+    return _WithheldError("stale", why)
+
+
+def _write(given: ExecuteRepairInput, policy: Policy, ports: Ports) -> ChangeRecord:
+    try:
+        with leased(given.plan.target, given.incident, ports):
+            planned = _write_ahead(given, ports)
+            configuration = _apply(given, ports)
+            applied = planned.model_copy(
+                update={
+                    "status": "applied",
+                    "reason": given.decision.reason,
+                    "change": given.plan.model_copy(update={"leads_to": configuration.fingerprint}),
+                    "applied_at": ports.clock.now(),
+                    "window_s": window_s(policy.verification, given.evidence),
+                }
+            )
+            ports.state.remember_change(given.incident, applied)
+    except LeaseHeldError as error:
+        raise _WithheldError("refused", f"somebody else is writing to it: {error}") from error
+    return applied
+
+
+def _write_ahead(given: ExecuteRepairInput, ports: Ports) -> ChangeRecord:
+    planned = ChangeRecord(
+        status="planned",
+        reason=given.decision.reason,
+        change=given.plan,
+        step=given.decision.step,
+        origin=given.origin,
+    )
+    record(
+        ports,
+        given.incident,
+        key=f"execute_repair/{_attempt(given)}/planned",
+        kind=RecordKind.REPAIR_PLANNED,
+        summary=f"about to {given.plan.kind.value}: {given.decision.reason}",
+        data={
+            "change": given.plan.as_json(),
+            "plan_hash": given.decision.plan_hash,
+            "approved_by": given.approval.by if given.approval and given.has_consent else None,
+        },
+    )
+    ports.state.remember_change(given.incident, planned)
+    return planned
+
+
+def _apply(given: ExecuteRepairInput, ports: Ports) -> FunctionConfiguration:
+    try:
+        return ports.functions.apply(given.plan)
+    except StaleConfigurationError as error:
+        raise _stale(given, str(error)) from error
+    except (EnvironmentUnreadableError, UndeclaredValueError, ChangeRefusedError) as error:
+        raise _WithheldError("refused", str(error)) from error
+    except TargetNotFoundError as error:
+        raise _WithheldError("refused", f"the function is gone: {error}") from error
+    except (UpdateInProgressError, AccessDeniedError) as error:
+        # Both may come before the write or after it; only before it is it a mere refusal.
+        if ports.functions.read(given.plan.target).fingerprint == given.plan.planned_on:
+            raise _WithheldError("refused", str(error)) from error
+        raise
+
+
+def _applied(given: ExecuteRepairInput, applied: ChangeRecord, ports: Ports) -> ChangeRecord:
+    change = applied.change
+    record(
+        ports,
+        given.incident,
+        key=f"execute_repair/{_attempt(given)}/applied",
+        kind=RecordKind.REPAIR_APPLIED,
+        summary=f"{given.plan.kind.value} applied; traffic is watched for {applied.window_s} s",
+        data=applied.as_json(),
+    )
+    announce(
+        ports,
+        "RepairApplied",
+        given.incident,
+        change=change.as_json() if change else None,
+        step=applied.step,
+    )
+    return applied
+
+
+def _withheld(given: ExecuteRepairInput, error: _WithheldError, ports: Ports) -> ChangeRecord:
+    withheld = ChangeRecord.model_validate(
+        {
+            "status": error.status,
+            "reason": str(error),
+            "change": given.plan,
+            "step": given.decision.step,
+            "origin": given.origin,
+        }
+    )
+    record(
+        ports,
+        given.incident,
+        key=f"execute_repair/{_attempt(given)}/{error.status}",
+        kind=RecordKind.REPAIR_WITHHELD,
+        summary=f"{error.status}: {error}",
+        data={"status": error.status, "change": given.plan.as_json()},
+    )
+    if ports.state.remembered_change(given.incident) is not None:
+        ports.state.remember_change(given.incident, withheld)
+    return withheld
+
+
+def _attempt(given: ExecuteRepairInput) -> str:
+    return f"{given.decision.step}{'/replanned' if given.decision.is_replanned else ''}"

@@ -1,0 +1,194 @@
+"""HandleFailure: undo what was half done, record it, close the incident, and tell people."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from pydantic import ConfigDict, Field
+
+from autorepair.domain import errors
+from autorepair.domain.audit import RecordKind
+from autorepair.domain.change import Change
+from autorepair.domain.errors import TransientServiceError
+from autorepair.domain.failure import Failure, Undo
+from autorepair.domain.incident import Incident, Outcome
+from autorepair.domain.value import Value
+from autorepair.ports import Ports
+from autorepair.steps.closing import close
+from autorepair.steps.recording import announce, record
+from autorepair.steps.undoing import undo
+from autorepair.views.message import failure_message
+
+_log = logging.getLogger(__name__)
+_OWN_ERRORS = frozenset(name for name in vars(errors) if name.endswith("Error"))
+LONGEST_CAUSE = 300
+T = TypeVar("T")
+
+
+class CaughtError(Value):
+    """What a Catch puts into the state data."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    error: str = Field(default="unknown", alias="Error")
+    cause: str = Field(default="", alias="Cause")
+
+    @property
+    def told(self) -> str:
+        """What may be said of it: the error's name, and the message of our own typed errors.
+
+        The message of any other error may quote what it choked on, so it is left out.
+        """
+        name = self.error.rpartition(".")[2] or self.error
+        return f"{self.error}: {self._message()}" if name in _OWN_ERRORS else self.error
+
+    def _message(self) -> str:
+        try:
+            told = json.loads(self.cause)
+        except ValueError:
+            return "no message"
+        message = told.get("errorMessage") if isinstance(told, dict) else None
+        return " ".join(str(message).split())[:LONGEST_CAUSE] if message else "no message"
+
+
+class HandleFailureInput(Value):
+    """The error, and as much of the state data as there was."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    failure: CaughtError
+    incident: Incident | None = None
+
+
+def handle_failure(given: HandleFailureInput, ports: Ports) -> Failure:
+    """Bring the incident to an orderly end; each part is tried whatever became of the others.
+
+    Raises:
+        TransientServiceError: The change could not be taken back just now; everything else has
+            been tried, and running again may undo it.
+    """
+    cleaning = _Cleaning(given, ports)
+    if given.incident is not None and given.incident.target is not None:
+        cleaning.tried("undo", cleaning.undo)
+        cleaning.tried("record", cleaning.record)
+        cleaning.tried("close", cleaning.close)
+    message_id = cleaning.tried("tell", cleaning.tell)
+    if cleaning.is_worth_another_try:
+        raise TransientServiceError(f"the change is not undone yet: {cleaning.reason}")
+    return Failure(
+        error=given.failure.told,
+        undo=cleaning.undone,
+        reason=cleaning.reason,
+        message_id=message_id,
+        troubles=tuple(cleaning.troubles),
+    )
+
+
+class _Cleaning:
+    """One run of the clean-up: what is known so far, and what went wrong on the way."""
+
+    def __init__(self, given: HandleFailureInput, ports: Ports) -> None:
+        self._given = given
+        self._ports = ports
+        self.undone: Undo = "nothing_to_undo"
+        self.reason = "nothing had been changed"
+        self.troubles: list[str] = []
+        self.is_worth_another_try = False
+
+    @property
+    def incident(self) -> Incident:
+        if self._given.incident is None:
+            raise ValueError("the execution failed before there was an incident")
+        return self._given.incident
+
+    def tried(self, what: str, act: Callable[[], T]) -> T | None:
+        """Do one part; a fault in it is kept and does not stop the others."""
+        try:
+            return act()
+        except Exception as error:  # noqa: BLE001 - the last line of defence tries everything
+            trouble = CaughtError(Error=type(error).__name__, Cause=_as_cause(error)).told
+            _log.error("%s failed while handling a failure: %s", what, trouble)
+            self.troubles.append(f"{what}: {trouble}")
+            if what == "undo":
+                self.undone = "undo_failed"
+                self.reason = f"the change could NOT be taken back: {trouble}"
+                self.is_worth_another_try = isinstance(error, TransientServiceError)
+            return None
+
+    def undo(self) -> None:
+        remembered = self._ports.state.remembered_change(self.incident)
+        if remembered is None:
+            return
+        if remembered.status == "kept":
+            self.reason = "the repair had been verified and stays"
+            return
+        if remembered.status == "rolled_back":
+            self.reason = "the change had been taken back before"
+            return
+        if remembered.in_place is not None:
+            self._take_back(remembered.in_place)
+            self._ports.state.remember_change(
+                self.incident, remembered.model_copy(update={"status": "rolled_back"})
+            )
+
+    def _take_back(self, whole: Change) -> None:
+        # Unlike any other write this one goes on without its record: the trail may be what failed.
+        self.tried("record the rollback", lambda: self._write_ahead(whole))
+        rollback = undo(whole, self.incident, self._ports)
+        self.undone = "handed_over" if rollback.status == "conflict" else "undone"
+        self.reason = rollback.reason
+        announce(self._ports, "RepairRolledBack", self.incident, rollback=rollback.as_json())
+
+    def _write_ahead(self, whole: Change) -> None:
+        record(
+            self._ports,
+            self.incident,
+            key="handle_failure/rollback_planned",
+            kind=RecordKind.ROLLBACK_PLANNED,
+            summary=f"about to take back: {self._given.failure.told}",
+            data={"change": whole.inverse().as_json()},
+        )
+
+    def record(self) -> None:
+        record(
+            self._ports,
+            self.incident,
+            key=f"handle_failure/{self.undone}",
+            kind=RecordKind.FAILURE_HANDLED,
+            summary=f"{self._given.failure.told}; {self.undone}: {self.reason}",
+            data={
+                "error": self._given.failure.told,
+                "undo": self.undone,
+                "reason": self.reason,
+                "troubles": list(self.troubles),
+            },
+        )
+
+    def close(self) -> None:
+        close(
+            self.incident,
+            Outcome.FAILED,
+            self._ports,
+            key=f"handle_failure/closed/{self.undone}",
+            data={"undo": self.undone},
+        )
+
+    def tell(self) -> str:
+        message = failure_message(
+            self._given.incident,
+            error=self._given.failure.told,
+            undo=self.undone,
+            reason=self.reason,
+        )
+        return self._ports.notifier.publish(
+            subject=message.subject,
+            message=message.body,
+            attributes={"kind": "incident_closed", "outcome": Outcome.FAILED.value},
+        )
+
+
+def _as_cause(error: Exception) -> str:
+    return json.dumps({"errorMessage": str(error)})

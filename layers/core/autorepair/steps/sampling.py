@@ -1,0 +1,82 @@
+"""Which invocations bear on a verdict, and which of them failed the way the incident did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from autorepair.causes.limits import FULL_MEMORY, has_present_size, memory_share, time_outs
+from autorepair.causes.weighing import diagnose
+from autorepair.domain.change import MemorySetting, Setting, TimeoutSetting
+from autorepair.domain.diagnosis import RootCause
+from autorepair.domain.evidence import Evidence, Invocation
+from autorepair.domain.verification import TrafficSample
+
+
+def begun_after(
+    invocations: Iterable[Invocation], applied_at: datetime, *, known: Iterable[Invocation]
+) -> tuple[Invocation, ...]:
+    """Give the invocations of execution environments that began after the change.
+
+    An environment keeps the configuration it was started with, and writes one log stream: one
+    that was seen before the change (among ``known``, or among the invocations) runs without it.
+    """
+    seen = tuple(invocations)
+    old = {i.stream for i in (*known, *seen) if i.started_at < applied_at}
+    return tuple(i for i in seen if i.stream not in old and i.status != "unfinished")
+
+
+def sample(
+    evidence: Evidence, cause: RootCause, *, setting: Setting, has_always_failed: bool = False
+) -> TrafficSample:
+    """Count the finished invocations, failures, failures with the cause's mark, and rescues.
+
+    A rescue is a success that ``setting`` would have cut short. Of variables that cannot be seen
+    on one invocation; but where every one failed before (``has_always_failed``), each success is.
+    """
+    return TrafficSample(
+        invocations=sum(i.status != "unfinished" for i in evidence.invocations),
+        failures=len(evidence.failures),
+        same_cause=_same_cause(evidence, cause),
+        rescued=sum(
+            _is_rescued(i, setting, has_always_failed=has_always_failed)
+            for i in evidence.invocations
+            if i.status == "success"
+        ),
+    )
+
+
+def runs_into_limit(evidence: Evidence, cause: RootCause) -> bool:
+    """Whether failures stand at the limit that is configured now."""
+    if cause is RootCause.TIMEOUT_TOO_LOW:
+        return bool(time_outs(evidence))
+    if cause is RootCause.MEMORY_EXHAUSTED:
+        return any(has_present_size(evidence, i) for i in evidence.failures if _is_out_of_memory(i))
+    return False
+
+
+def _is_rescued(invocation: Invocation, setting: Setting, *, has_always_failed: bool) -> bool:
+    if isinstance(setting, TimeoutSetting):
+        return (invocation.duration_ms or 0.0) > setting.timeout_s * 1000
+    if isinstance(setting, MemorySetting):
+        return (invocation.max_memory_used_mb or 0) > setting.memory_mb
+    return has_always_failed
+
+
+def _same_cause(evidence: Evidence, cause: RootCause) -> int:
+    """Count the failures that bear the mark of the cause.
+
+    A time-out and an exhausted memory are seen on each invocation; whether other failures are
+    the same can only be said of all together, by asking the rules again.
+    """
+    if cause is RootCause.TIMEOUT_TOO_LOW:
+        return sum(i.status == "timeout" for i in evidence.failures)
+    if cause is RootCause.MEMORY_EXHAUSTED:
+        return sum(_is_out_of_memory(i) for i in evidence.failures)
+    if not evidence.failures or diagnose(evidence).root_cause is not cause:
+        return 0
+    return len(evidence.failures)
+
+
+def _is_out_of_memory(invocation: Invocation) -> bool:
+    return invocation.status == "out_of_memory" or (memory_share(invocation) or 0.0) >= FULL_MEMORY

@@ -1,0 +1,246 @@
+"""The messages that people get: one plain text, in English and then in Chinese."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autorepair.domain.change import (
+    Absent,
+    Change,
+    DeclaredSource,
+    EnvironmentSetting,
+    MemorySetting,
+    Setting,
+    TimeoutSetting,
+    VariableSource,
+)
+from autorepair.domain.course import Course
+from autorepair.domain.failure import Undo
+from autorepair.domain.incident import Incident, Outcome
+from autorepair.domain.verification import Verification
+from autorepair.views.texts import CHINESE, ENGLISH, Language
+
+LONGEST_SUBJECT = 99
+"""SNS takes ASCII subjects of fewer than 100 characters without control characters."""
+LONGEST_TEXT = 1000
+MOST_CITES = 5
+_RULE = "-" * 40
+
+
+@dataclass(frozen=True)
+class Message:
+    """A subject that SNS takes, and a plain text body."""
+
+    subject: str
+    body: str
+
+
+def result_message(course: Course, outcome: Outcome) -> Message:
+    """Say how an incident ended, why, and what is left to do."""
+    name = _function_name(course.incident)
+    cause = course.diagnosis.root_cause.value if course.diagnosis else "no diagnosis"
+    return Message(
+        subject=_subject(f"[Auto-Repair] {outcome.value}: {name} ({cause})"),
+        body=_bilingual(
+            _result_lines(course, outcome, ENGLISH), _result_lines(course, outcome, CHINESE)
+        ),
+    )
+
+
+def approval_message(course: Course) -> Message:
+    """Ask whether the planned change may be made, and say how to answer."""
+    name = _function_name(course.incident)
+    return Message(
+        subject=_subject(f"[Auto-Repair] approval needed: {name}"),
+        body=_bilingual(_approval_lines(course, ENGLISH), _approval_lines(course, CHINESE)),
+    )
+
+
+def failure_message(incident: Incident | None, *, error: str, undo: Undo, reason: str) -> Message:
+    """Say that the service itself failed, and what became of its change."""
+    name = _function_name(incident) if incident else ENGLISH.labels["unknown_function"]
+    loud = "FAILED, CHECK NOW" if undo in {"undo_failed", "handed_over"} else "failed"
+    return Message(
+        subject=_subject(f"[Auto-Repair] {loud}: {name}"),
+        body=_bilingual(
+            *(
+                [
+                    words.headlines[Outcome.FAILED],
+                    words.undo[undo],
+                    _line(words, "error", error),
+                    _line(words, "why", reason),
+                    _line(words, "next", words.next_steps[Outcome.FAILED]),
+                    *_incident_lines(incident, words),
+                ]
+                for words in (ENGLISH, CHINESE)
+            )
+        ),
+    )
+
+
+def described(setting: Setting, words: Language = ENGLISH) -> str:
+    """Say a setting in words, without any value of a variable."""
+    if isinstance(setting, TimeoutSetting):
+        return f"{words.labels['timeout']} {setting.timeout_s} s"
+    if isinstance(setting, MemorySetting):
+        return f"{words.labels['memory']} {setting.memory_mb} MB"
+    return ", ".join(
+        f"{name}: {_source(source, words)}" for name, source in sorted(setting.variables.items())
+    )
+
+
+def permanent_snippet(change: Change) -> list[str]:
+    """Give the lines of a SAM template that keep the change over the next deployment."""
+    after = change.after
+    if isinstance(after, TimeoutSetting):
+        return [f"Timeout: {after.timeout_s}"]
+    if isinstance(after, MemorySetting):
+        return [f"MemorySize: {after.memory_mb}"]
+    return ["Environment:", "  Variables:", *_variable_lines(after)]
+
+
+def _variable_lines(after: EnvironmentSetting) -> list[str]:
+    return [
+        f"    # {name}: remove it"
+        if isinstance(source, Absent)
+        else f"    {name}: ...  # the value declared in the known configuration"
+        for name, source in sorted(after.variables.items())
+    ]
+
+
+def _source(source: VariableSource, words: Language) -> str:
+    if isinstance(source, DeclaredSource):
+        return words.labels["declared"]
+    return words.labels["absent" if isinstance(source, Absent) else "sealed"]
+
+
+def _result_lines(course: Course, outcome: Outcome, words: Language) -> list[str]:
+    return [
+        words.headlines[outcome],
+        *_diagnosis_lines(course, words),
+        *_decision_lines(course, words),
+        *_change_lines(course, words),
+        *_verification_lines(course.verification, words),
+        *([_line(words, "rollback", course.rollback.reason)] if course.rollback else []),
+        _line(words, "next", words.next_steps[outcome]),
+        *_permanent_lines(course.kept_change, words),
+        *_incident_lines(course.incident, words),
+    ]
+
+
+def _approval_lines(course: Course, words: Language) -> list[str]:
+    decision, incident_id = course.decision, course.incident.id
+    hours = (decision.approval_timeout_s if decision else 0) / 3600
+    return [
+        words.labels["asking"],
+        *(
+            [_line(words, "change", _arrow(decision.change, words))]
+            if decision and decision.change
+            else []
+        ),
+        *_diagnosis_lines(course, words),
+        *_decision_lines(course, words),
+        f"{words.labels['answer']}:",
+        f"  autorepair approve {incident_id}",
+        f"  autorepair reject {incident_id}",
+        f"{words.labels['expires']}: {hours:g} {words.labels['hours']}",
+        *_incident_lines(course.incident, words),
+    ]
+
+
+def _diagnosis_lines(course: Course, words: Language) -> list[str]:
+    diagnosis, evidence = course.diagnosis, course.evidence
+    if diagnosis is None:
+        return []
+    lines = [
+        _line(
+            words,
+            "cause",
+            f"{words.causes[diagnosis.root_cause]} [{diagnosis.root_cause.value}], "
+            f"{words.labels['confidence']} {diagnosis.confidence:.0%}",
+        ),
+        _line(words, "why", diagnosis.why),
+    ]
+    if diagnosis.cites:
+        cited = ", ".join(diagnosis.cites[:MOST_CITES])
+        more = len(diagnosis.cites) - MOST_CITES
+        lines.append(_line(words, "evidence", f"{cited} (+{more})" if more > 0 else cited))
+    if evidence is not None and evidence.gaps:
+        lines.append(_line(words, "gaps", ", ".join(sorted({g.source for g in evidence.gaps}))))
+    return lines
+
+
+def _decision_lines(course: Course, words: Language) -> list[str]:
+    decision = course.decision
+    if decision is None:
+        return []
+    lines = [_line(words, "decision", f"{decision.action}: {decision.reason}")]
+    if decision.refusal is not None and decision.refusal.why != decision.reason:
+        lines.append(_line(words, "withheld", decision.refusal.why))
+    return lines
+
+
+def _change_lines(course: Course, words: Language) -> list[str]:
+    record, kept = course.change, course.kept_change
+    lines = [] if kept is None else [_line(words, "change", _arrow(kept, words))]
+    if record is not None and record.status != "applied":
+        planned = f" ({_arrow(record.change, words)})" if record.change else ""
+        lines.append(_line(words, "withheld", f"{record.status}: {record.reason}{planned}"))
+    decided = course.decision.change if course.decision else None
+    if record is None and decided is not None:
+        lines.append(_line(words, "withheld", _arrow(decided, words)))
+    if course.rollback is not None:
+        lines.append(_line(words, "change", _arrow(course.rollback.change, words)))
+    return lines
+
+
+def _verification_lines(verification: Verification | None, words: Language) -> list[str]:
+    if verification is None:
+        return []
+    before, after = verification.before, verification.after
+    failed = words.labels["failed_of"]
+    return [
+        _line(words, "verification", f"{verification.verdict.value}: {verification.reason}"),
+        f"  {words.labels['before']}: {before.failures} {failed} {before.invocations}",
+        f"  {words.labels['after']}: {after.failures} {failed} {after.invocations}",
+    ]
+
+
+def _permanent_lines(kept: Change | None, words: Language) -> list[str]:
+    if kept is None:
+        return []
+    snippet = [f"  {line}" for line in permanent_snippet(kept)]
+    return [f"{words.labels['permanent']}:", *snippet]
+
+
+def _incident_lines(incident: Incident | None, words: Language) -> list[str]:
+    if incident is None:
+        return []
+    lines = [_line(words, "function", _function_name(incident))]
+    if incident.alarm is not None:
+        lines.append(_line(words, "alarm", incident.alarm.name))
+    return [*lines, _line(words, "incident", incident.id)]
+
+
+def _arrow(change: Change, words: Language) -> str:
+    return f"{described(change.before, words)} -> {described(change.after, words)}"
+
+
+def _function_name(incident: Incident) -> str:
+    target = incident.target
+    return target.function_name if target else ENGLISH.labels["unknown_function"]
+
+
+def _line(words: Language, label: str, text: str) -> str:
+    flat = " ".join(text.split())
+    cut = flat if len(flat) <= LONGEST_TEXT else f"{flat[: LONGEST_TEXT - 3]}..."
+    return f"{words.labels[label]}: {cut}"
+
+
+def _bilingual(english: list[str], chinese: list[str]) -> str:
+    return "\n".join([*english, "", _RULE, "", *chinese, ""])
+
+
+def _subject(text: str) -> str:
+    printable = "".join(c for c in text if c.isascii() and c.isprintable())
+    return printable[:LONGEST_SUBJECT]

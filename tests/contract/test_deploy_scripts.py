@@ -1,0 +1,63 @@
+"""The two scripts: what they refuse, and that they say how they are used."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def _run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [ROOT / script, *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize("script", ["deploy.sh", "validate-deployment.sh"])
+def test_bash_can_read_the_script(script: str) -> None:
+    done = subprocess.run(
+        ["bash", "-n", ROOT / script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "complaint"),
+    [
+        ("deploy.sh", [], "--environment must be"),
+        ("deploy.sh", ["--environment", "test", "--email", "a@b.example"], "--environment must be"),
+        ("deploy.sh", ["--environment", "dev"], "--email must be"),
+        ("deploy.sh", ["--environment", "dev", "--email", "nobody"], "--email must be"),
+        ("deploy.sh", ["--environment"], "--environment needs a value"),
+        ("deploy.sh", ["--region", "--dry-run"], "--region needs a value"),
+        ("deploy.sh", ["--verbose"], "unknown argument --verbose"),
+        ("validate-deployment.sh", [], "--environment must be"),
+        ("validate-deployment.sh", ["--environment", "qa"], "--environment must be"),
+        ("validate-deployment.sh", ["--email", "a@b.example"], "unknown argument --email"),
+    ],
+)
+def test_wrong_usage_is_refused_and_explained(
+    script: str, arguments: list[str], complaint: str
+) -> None:
+    done = _run(script, *arguments)
+    assert done.returncode == 2
+    assert complaint in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "options"),
+    [
+        (
+            "deploy.sh",
+            "--environment --email --enable-approval --knowledge-base-id --region --dry-run",
+        ),
+        ("validate-deployment.sh", "--environment --region"),
+    ],
+)
+def test_help_names_every_option(script: str, options: str) -> None:
+    done = _run(script, "--help")
+    assert done.returncode == 0
+    assert [o for o in options.split() if o not in done.stdout] == []

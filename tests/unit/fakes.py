@@ -1,0 +1,445 @@
+"""In-memory stand-ins for every port; each records what happened to it.
+
+They keep the promises of `autorepair.ports`, so that a step tested here meets the same behaviour
+as with the adapters: apply is a compare-and-swap, append is idempotent by key, open and close
+know one incident per target.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from autorepair.domain.audit import AuditRecord, Entry, RecordKind, chain, first_break
+from autorepair.domain.change import (
+    Absent,
+    Change,
+    ChangeRecord,
+    EnvironmentSetting,
+    Setting,
+    TimeoutSetting,
+)
+from autorepair.domain.configuration import (
+    ENROLMENT_TAG,
+    ENROLMENT_VALUE,
+    FunctionConfiguration,
+)
+from autorepair.domain.diagnosis import Advice, RootCause
+from autorepair.domain.errors import (
+    EvidenceMissingError,
+    LeaseHeldError,
+    StaleConfigurationError,
+    TargetNotFoundError,
+)
+from autorepair.domain.evidence import (
+    Caller,
+    DeclaredVariable,
+    Evidence,
+    EvidenceSummary,
+    Gap,
+    Invocation,
+    LogLine,
+    MetricSeries,
+)
+from autorepair.domain.incident import Incident, Target
+from autorepair.domain.policy import Policy
+from autorepair.ports import Lease, LogReading, OpenIncident, Ports
+
+ACCOUNT, REGION = "123456789012", "eu-central-1"
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+NAME = "orders"
+ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{NAME}"
+
+
+class FakeClock:
+    def __init__(self, now: datetime = NOW) -> None:
+        self.moment = now
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def advance(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
+def fingerprint_of(configuration: FunctionConfiguration) -> str:
+    told = (
+        configuration.timeout_s,
+        configuration.memory_mb,
+        sorted(configuration.env_names),
+        configuration.code_sha256,
+    )
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+
+def configuration(name: str = NAME, **changes: Any) -> FunctionConfiguration:  # noqa: ANN401 - whatever field a test wants to differ
+    plain = FunctionConfiguration(
+        function_name=name,
+        function_arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}",
+        version="$LATEST",
+        runtime="python3.12",
+        handler="app.handler",
+        memory_mb=128,
+        timeout_s=3,
+        env_names=("TABLE",),
+        log_group=f"/aws/lambda/{name}",
+        code_sha256="code-1",
+        revision_id="revision-1",
+        fingerprint="",
+        tags={ENROLMENT_TAG: ENROLMENT_VALUE},
+    ).model_copy(update=changes)
+    return plain.model_copy(update={"fingerprint": fingerprint_of(plain)})
+
+
+class FakeFunctions:
+    """Functions by name; errors queued in ``refusals`` are raised by the next calls of apply."""
+
+    def __init__(self, *configurations: FunctionConfiguration) -> None:
+        self.by_name = {c.function_name: c for c in configurations}
+        self.applied: list[Change] = []
+        self.writes = 0
+        self.refusals: list[Exception] = []
+        self.read_errors: list[Exception] = []
+        self.fails_after_write: Exception | None = None
+
+    def read(self, target: Target) -> FunctionConfiguration:
+        if self.read_errors:
+            raise self.read_errors.pop(0)
+        try:
+            return self.by_name[target.function_name]
+        except KeyError:
+            raise TargetNotFoundError(f"no function {target.function_name}") from None
+
+    def apply(self, change: Change) -> FunctionConfiguration:
+        self.applied.append(change)
+        if self.refusals:
+            raise self.refusals.pop(0)
+        current = self.read(change.target)
+        after = edited(current, change.after)
+        if after == current and self._led_here(current, change):
+            return current
+        is_as_planned = (
+            change.leads_to == after.fingerprint
+            if change.planned_on is None
+            else change.planned_on == current.fingerprint
+        )
+        if not is_as_planned:
+            raise StaleConfigurationError("something else than what is to be changed differs")
+        self.by_name[change.target.function_name] = after
+        self.writes += 1
+        if self.fails_after_write is not None:
+            error, self.fails_after_write = self.fails_after_write, None
+            raise error
+        return after
+
+    def _led_here(self, current: FunctionConfiguration, change: Change) -> bool:
+        undone = edited(current, change.before)
+        return current.fingerprint == change.leads_to or undone.fingerprint == change.planned_on
+
+    def somebody_changes(self, name: str = NAME, **changes: Any) -> None:  # noqa: ANN401 - as above
+        moved = self.by_name[name].model_copy(update=changes)
+        self.by_name[name] = moved.model_copy(update={"fingerprint": fingerprint_of(moved)})
+
+
+def edited(current: FunctionConfiguration, setting: Setting) -> FunctionConfiguration:
+    if isinstance(setting, TimeoutSetting):
+        moved = current.model_copy(update={"timeout_s": setting.timeout_s})
+    elif isinstance(setting, EnvironmentSetting):
+        names = set(current.env_names)
+        for name, source in setting.variables.items():
+            names = names - {name} if isinstance(source, Absent) else names | {name}
+        moved = current.model_copy(update={"env_names": tuple(sorted(names))})
+    else:
+        moved = current.model_copy(update={"memory_mb": setting.memory_mb})
+    return moved.model_copy(update={"fingerprint": fingerprint_of(moved)})
+
+
+class FakeAlarms:
+    def __init__(self) -> None:
+        self.recovered: set[str] = set()
+        self.asked: list[str] = []
+
+    def is_in_alarm(self, name: str) -> bool:
+        self.asked.append(name)
+        return name not in self.recovered
+
+
+class FakeLogs:
+    def __init__(self) -> None:
+        self.lines: list[LogLine] = []
+        self.invocations: list[Invocation] = []
+        self.gaps: list[Gap] = []
+        self.error: Exception | None = None
+        self.reads: list[tuple[datetime, datetime]] = []
+
+    def read(
+        self, configuration: FunctionConfiguration, *, start: datetime, end: datetime
+    ) -> LogReading:
+        del configuration
+        self.reads.append((start, end))
+        if self.error is not None:
+            raise self.error
+        return LogReading(
+            lines=tuple(line for line in self.lines if start <= line.at <= end),
+            invocations=tuple(i for i in self.invocations if start <= i.started_at <= end),
+            gaps=tuple(self.gaps),
+        )
+
+
+class FakeMetrics:
+    def __init__(self) -> None:
+        self.series: tuple[MetricSeries, ...] = ()
+        self.error: Exception | None = None
+
+    def read(self, target: Target, *, start: datetime, end: datetime) -> tuple[MetricSeries, ...]:
+        del target, start, end
+        if self.error is not None:
+            raise self.error
+        return self.series
+
+
+class FakeCallers:
+    def __init__(self) -> None:
+        self.callers: tuple[Caller, ...] = ()
+        self.gaps: tuple[Gap, ...] = ()
+        self.error: Exception | None = None
+
+    def read(self, target: Target) -> tuple[tuple[Caller, ...], tuple[Gap, ...]]:
+        del target
+        if self.error is not None:
+            raise self.error
+        return self.callers, self.gaps
+
+
+class FakeKnownConfig:
+    def __init__(self) -> None:
+        self.variables: tuple[DeclaredVariable, ...] = ()
+        self.error: Exception | None = None
+
+    def declared(self, configuration: FunctionConfiguration) -> tuple[DeclaredVariable, ...]:
+        del configuration
+        if self.error is not None:
+            raise self.error
+        return self.variables
+
+
+class FakePolicies:
+    """``policy`` is in force; ``freshly`` is what a read past the cache finds, if it differs."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.freshly: Policy | None = None
+        self.error: Exception | None = None
+        self.reads: list[bool] = []
+
+    def current(self, *, is_fresh: bool = False) -> Policy:
+        self.reads.append(is_fresh)
+        if self.error is not None:
+            raise self.error
+        return self.freshly if is_fresh and self.freshly is not None else self.policy
+
+
+class FakeEvidenceStore:
+    def __init__(self) -> None:
+        self.kept: dict[str, Evidence] = {}
+
+    def put(self, evidence: Evidence) -> EvidenceSummary:
+        key = f"incidents/{evidence.incident_id}/evidence-{len(self.kept) + 1}.json"
+        self.kept[key] = evidence
+        return summary_of(evidence, key=key)
+
+    def get(self, summary: EvidenceSummary) -> Evidence:
+        if summary.key not in self.kept:
+            raise EvidenceMissingError(f"{summary.key} is gone")
+        return self.kept[summary.key]
+
+
+def summary_of(evidence: Evidence, *, key: str) -> EvidenceSummary:
+    return EvidenceSummary(
+        bucket="evidence",
+        key=key,
+        sha256=hashlib.sha256(evidence.model_dump_json().encode()).hexdigest(),
+        collected_at=evidence.collected_at,
+        window_start=evidence.window_start,
+        window_end=evidence.window_end,
+        invocations=len(evidence.invocations),
+        failures=len(evidence.failures),
+        log_lines=len(evidence.log_lines),
+        gaps=evidence.gaps,
+    )
+
+
+class FakeAudit:
+    def __init__(self) -> None:
+        self.chains: dict[str, list[AuditRecord]] = {}
+        self.error: Exception | None = None
+
+    def append(self, entry: Entry) -> AuditRecord:
+        if self.error is not None:
+            raise self.error
+        records = self.chains.setdefault(entry.incident_id, [])
+        known = next((r for r in records if r.entry.key == entry.key), None)
+        if known is not None:
+            return known
+        record = chain(entry, after=records[-1] if records else None)
+        records.append(record)
+        return record
+
+    def chain_of(self, incident_id: str) -> tuple[AuditRecord, ...]:
+        return tuple(self.chains.get(incident_id, ()))
+
+    def kinds(self, incident_id: str) -> list[RecordKind]:
+        return [record.entry.kind for record in self.chain_of(incident_id)]
+
+    def told(self) -> str:
+        return repr(self.chains)
+
+    def is_whole(self) -> bool:
+        return all(first_break(tuple(records)) is None for records in self.chains.values())
+
+
+class FakeState:
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.open_on: dict[str, OpenIncident] = {}
+        self.leases: dict[str, Lease] = {}
+        self.fence = 0
+        self.has_pause = False
+        self.remembered: dict[str, list[ChangeRecord]] = {}
+        self.tokens: dict[str, tuple[str, int]] = {}
+
+    def open(self, incident: Incident) -> OpenIncident:
+        mine = OpenIncident(incident_id=incident.id, execution_arn=incident.execution_arn)
+        return self.open_on.setdefault(incident.subject.function_arn, mine)
+
+    def close(self, incident: Incident) -> None:
+        standing = self.open_on.get(incident.subject.function_arn)
+        if standing is not None and standing.incident_id == incident.id:
+            del self.open_on[incident.subject.function_arn]
+
+    def acquire_lease(self, target: Target, *, holder: str, seconds: int) -> Lease:
+        held = self.leases.get(target.function_arn)
+        if held and held.holder != holder and held.expires_at > self._clock.now():
+            raise LeaseHeldError(f"{held.holder} holds the lease of {target.function_name}")
+        self.fence += 1
+        expires_at = self._clock.now() + timedelta(seconds=seconds)
+        lease = Lease(target.function_arn, holder, self.fence, expires_at)
+        self.leases[target.function_arn] = lease
+        return lease
+
+    def release_lease(self, lease: Lease) -> None:
+        if self.leases.get(lease.function_arn) == lease:
+            del self.leases[lease.function_arn]
+
+    def is_paused(self) -> bool:
+        return self.has_pause
+
+    def remember_change(self, incident: Incident, record: ChangeRecord) -> None:
+        self.remembered.setdefault(incident.id, []).append(record)
+
+    def remembered_change(self, incident: Incident) -> ChangeRecord | None:
+        kept = self.remembered.get(incident.id)
+        return kept[-1] if kept else None
+
+    def keep_task_token(self, incident: Incident, token: str, *, seconds: int) -> None:
+        self.tokens[incident.id] = (token, seconds)
+
+
+@dataclass(frozen=True)
+class Sent:
+    subject: str
+    message: str
+    attributes: dict[str, str]
+
+
+class FakeNotifier:
+    def __init__(self) -> None:
+        self.sent: list[Sent] = []
+        self.error: Exception | None = None
+
+    def publish(self, *, subject: str, message: str, attributes: dict[str, str]) -> str:
+        if self.error is not None:
+            raise self.error
+        self.sent.append(Sent(subject, message, attributes))
+        return f"message-{len(self.sent)}"
+
+
+class FakeAnnouncer:
+    def __init__(self) -> None:
+        self.announced: list[tuple[str, dict[str, Any]]] = []
+        self.error: Exception | None = None
+
+    def announce(self, detail_type: str, detail: dict[str, Any]) -> None:
+        if self.error is not None:
+            raise self.error
+        self.announced.append((detail_type, detail))
+
+    @property
+    def types(self) -> list[str]:
+        return [detail_type for detail_type, _ in self.announced]
+
+
+class FakeAdvisor:
+    def __init__(self) -> None:
+        self.advice = Advice(root_cause=RootCause.UNKNOWN, why="nothing stands out")
+        self.error: Exception | None = None
+        self.asked = 0
+
+    def advise(self, evidence: Evidence) -> Advice:
+        del evidence
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+        return self.advice
+
+
+@dataclass
+class World:
+    """All fakes of one test, with the Ports made of them."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    functions: FakeFunctions = field(default_factory=lambda: FakeFunctions(configuration()))
+    alarms: FakeAlarms = field(default_factory=FakeAlarms)
+    logs: FakeLogs = field(default_factory=FakeLogs)
+    metrics: FakeMetrics = field(default_factory=FakeMetrics)
+    callers: FakeCallers = field(default_factory=FakeCallers)
+    known_config: FakeKnownConfig = field(default_factory=FakeKnownConfig)
+    policies: FakePolicies = field(default_factory=lambda: FakePolicies(Policy()))
+    evidence: FakeEvidenceStore = field(default_factory=FakeEvidenceStore)
+    audit: FakeAudit = field(default_factory=FakeAudit)
+    notifier: FakeNotifier = field(default_factory=FakeNotifier)
+    announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
+    advisor: FakeAdvisor = field(default_factory=FakeAdvisor)
+    is_approval_required: bool = False
+    state: FakeState = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.state = FakeState(self.clock)
+
+    @property
+    def ports(self) -> Ports:
+        return Ports(
+            clock=self.clock,
+            functions=self.functions,
+            alarms=self.alarms,
+            logs=self.logs,
+            metrics=self.metrics,
+            callers=self.callers,
+            known_config=self.known_config,
+            policies=self.policies,
+            evidence=self.evidence,
+            audit=self.audit,
+            state=self.state,
+            notifier=self.notifier,
+            announcer=self.announcer,
+            advisor=self.advisor,
+            account_id=ACCOUNT,
+            region=REGION,
+            is_approval_required=self.is_approval_required,
+        )
+
+    def kinds(self, incident: Incident) -> Sequence[RecordKind]:
+        return self.audit.kinds(incident.id)

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import typing
+
+import pytest
+
+from autorepair.domain.change import (
+    Absent,
+    Change,
+    DeclaredSource,
+    EnvironmentSetting,
+    SealedValue,
+)
+from autorepair.domain.decision import Refusal, RefusalCode
+from autorepair.domain.diagnosis import RootCause
+from autorepair.domain.evidence import Gap
+from autorepair.domain.failure import Undo
+from autorepair.domain.incident import Outcome
+from autorepair.views.message import (
+    LONGEST_SUBJECT,
+    approval_message,
+    described,
+    failure_message,
+    permanent_snippet,
+    result_message,
+)
+from autorepair.views.texts import CHINESE, ENGLISH, Language
+from unit.builders import (
+    DIAGNOSIS,
+    INCIDENT,
+    TARGET,
+    applied,
+    change,
+    course,
+    decision,
+    evidence,
+    incident,
+    memory_change,
+    rollback,
+    verification,
+)
+from unit.fakes import summary_of
+
+ENVIRONMENT = Change(
+    target=TARGET,
+    before=EnvironmentSetting(variables={"TABLE": Absent(), "OLD": SealedValue(snapshot_id="s-1")}),
+    after=EnvironmentSetting(variables={"TABLE": DeclaredSource(), "OLD": Absent()}),
+    planned_on="f-1",
+)
+REPAIRED = course(change=applied(), verification=verification())
+
+
+@pytest.mark.parametrize("words", [ENGLISH, CHINESE], ids=["english", "chinese"])
+def test_each_language_has_words_for_everything(words: Language) -> None:
+    assert set(words.headlines) == set(words.next_steps) == set(Outcome)
+    assert set(words.causes) == set(RootCause)
+    assert set(words.labels) == set(ENGLISH.labels)
+    assert set(words.undo) == set(ENGLISH.undo)
+
+
+def test_a_repair_is_told_with_cause_evidence_change_and_proof() -> None:
+    body = result_message(REPAIRED, Outcome.REPAIRED).body
+    for told in (
+        "Repaired", "timeout_too_low", "90%", DIAGNOSIS.why, "report-1, report-2",
+        "timeout 3 s -> timeout 6 s", "4 failed of 8", "0 failed of 10", "Timeout: 6", INCIDENT.id,
+    ):  # fmt: skip
+        assert told in body
+
+
+def test_the_same_is_told_in_chinese() -> None:
+    body = result_message(REPAIRED, Outcome.REPAIRED).body
+    assert CHINESE.headlines[Outcome.REPAIRED] in body
+    assert CHINESE.causes[RootCause.TIMEOUT_TOO_LOW] in body
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_every_outcome_has_a_subject_that_sns_takes(outcome: Outcome) -> None:
+    long = TARGET.model_copy(update={"function_name": "f" * 64})
+    subject = result_message(course(incident=incident(target=long)), outcome).subject
+    assert len(subject) <= LONGEST_SUBJECT
+    assert subject.isascii()
+    assert subject.isprintable()
+    assert outcome.value in subject
+
+
+def test_line_breaks_in_a_reason_do_not_break_the_message_apart() -> None:
+    crooked = DIAGNOSIS.model_copy(update={"why": "first\nRoot cause: forged\r\nlast"})
+    body = result_message(course(diagnosis=crooked), Outcome.ESCALATED).body
+    assert "Why: first Root cause: forged last" in body
+
+
+def test_a_reason_without_end_is_cut() -> None:
+    endless = DIAGNOSIS.model_copy(update={"why": "x" * 100_000})
+    body = result_message(course(diagnosis=endless), Outcome.ESCALATED).body
+    assert len(body) < 10_000
+
+
+def test_a_change_that_was_not_made_is_told_as_such() -> None:
+    refused = course(change=applied(status="refused", reason="no longer allowed"))
+    body = result_message(refused, Outcome.ESCALATED).body
+    assert "Not done: refused: no longer allowed (timeout 3 s -> timeout 6 s)" in body
+    assert "permanent" not in body
+
+
+def test_what_would_have_been_done_is_told_when_only_observing() -> None:
+    observed = course(decision=decision(action="observe", reason="the mode is observe"))
+    body = result_message(observed, Outcome.ESCALATED).body
+    assert "Decision: observe: the mode is observe" in body
+    assert "Not done: timeout 3 s -> timeout 6 s" in body
+
+
+def test_a_refusal_is_told_in_its_own_words() -> None:
+    refusal = Refusal(code=RefusalCode.AT_CAP, why="the policy allows at most 6 s")
+    declined = course(decision=decision(action="decline", refusal=refusal, change=None))
+    assert refusal.why in result_message(declined, Outcome.ESCALATED).body
+
+
+def test_a_rollback_is_told_with_both_ways() -> None:
+    undone = course(change=applied(), verification=verification(), rollback=rollback())
+    body = result_message(undone, Outcome.ROLLED_BACK).body
+    assert "timeout 6 s -> timeout 3 s" in body
+    assert rollback().reason in body
+
+
+def test_sources_that_could_not_be_read_are_named() -> None:
+    seen = evidence().model_copy(update={"gaps": (Gap(source="metrics", reason="denied"),)})
+    with_gap = course(evidence=summary_of(seen, key="k"))
+    assert "Could not be read: metrics" in result_message(with_gap, Outcome.ESCALATED).body
+
+
+def test_many_citations_are_counted_and_not_listed() -> None:
+    many = DIAGNOSIS.model_copy(update={"cites": tuple(f"line-{n}" for n in range(8))})
+    body = result_message(course(diagnosis=many), Outcome.ESCALATED).body
+    assert "line-4 (+3)" in body
+    assert "line-5" not in body
+
+
+def test_an_incident_without_diagnosis_can_be_told_too() -> None:
+    bare = course(diagnosis=None, decision=None, incident=incident(alarm=None))
+    message = result_message(bare, Outcome.ESCALATED)
+    assert "no diagnosis" in message.subject
+    assert INCIDENT.id in message.body
+
+
+def test_variables_are_told_by_name_and_source_only() -> None:
+    assert described(ENVIRONMENT.after) == "OLD: not set, TABLE: the declared value"
+    assert described(ENVIRONMENT.before) == "OLD: its former value, TABLE: not set"
+    assert described(memory_change().after, CHINESE) == "内存 384 MB"
+
+
+def test_the_snippet_makes_each_kind_of_change_permanent() -> None:
+    assert permanent_snippet(change()) == ["Timeout: 6"]
+    assert permanent_snippet(memory_change()) == ["MemorySize: 384"]
+    lines = permanent_snippet(ENVIRONMENT)
+    assert lines[:2] == ["Environment:", "  Variables:"]
+    assert any("TABLE" in line and "declared" in line for line in lines)
+    assert any("OLD: remove it" in line for line in lines)
+
+
+def test_the_question_says_what_would_be_changed_and_how_to_answer() -> None:
+    asked = decision(action="ask", approval_timeout_s=7200)
+    message = approval_message(course(decision=asked))
+    assert message.subject == "[Auto-Repair] approval needed: orders"
+    for told in (
+        "timeout 3 s -> timeout 6 s",
+        f"autorepair approve {INCIDENT.id}",
+        f"autorepair reject {INCIDENT.id}",
+        "2 hours",
+    ):
+        assert told in message.body
+
+
+def test_a_question_without_a_plan_still_says_who_asks() -> None:
+    assert INCIDENT.id in approval_message(course(decision=None)).body
+
+
+@pytest.mark.parametrize("undo", typing.get_args(Undo)[2:])
+def test_a_change_that_could_not_be_undone_is_told_loudly(undo: Undo) -> None:
+    message = failure_message(
+        INCIDENT, error="TransientServiceError", undo=undo, reason="throttled"
+    )
+    assert "CHECK NOW" in message.subject
+    assert "throttled" in message.body
+
+
+def test_a_failure_before_there_was_an_incident_is_told_too() -> None:
+    message = failure_message(None, error="Unknown", undo="nothing_to_undo", reason="nothing")
+    assert message.subject == "[Auto-Repair] failed: unknown function"
