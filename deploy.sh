@@ -30,7 +30,7 @@ region="${AWS_REGION:-${AWS_DEFAULT_REGION:-}}"
 while (($#)); do
   case "$1" in
     --environment | --email | --knowledge-base-id | --region)
-      (($# > 1)) && [[ -n "$2" && "$2" != --* ]] || misused "$1 needs a value"
+      if (($# < 2)) || [[ -z "$2" || "$2" == --* ]]; then misused "$1 needs a value"; fi
       case "$1" in
         --environment) environment="$2" ;;
         --email) email="$2" ;;
@@ -90,7 +90,7 @@ while IFS= read -r override; do overrides+=("$override"); done < <(
   "$python" -c 'import json, sys
 for name, value in json.load(open(sys.argv[1])).items(): print(f"{name}={value}")' "parameters/$environment.json"
 )
-((${#overrides[@]})) || fail "parameters/$environment.json could not be read"
+if ((${#overrides[@]} == 0)); then fail "parameters/$environment.json could not be read"; fi
 overrides+=("NotificationEmail=$email" "PythonRuntime=python$runtime")
 if [[ -n "$approval" ]]; then overrides+=("EnableApprovalWorkflow=true"); fi
 if [[ -n "$knowledge_base" ]]; then overrides+=("KnowledgeBaseId=$knowledge_base"); fi
@@ -102,7 +102,7 @@ fi
 
 say "Deploying lambda-auto-repair-$environment"
 # Calling this script is the confirmation; --dry-run and sam deploy itself are there to look first.
-"$sam" deploy --config-env "$environment" --no-confirm-changeset "${region_flags[@]+"${region_flags[@]}"}" \
+"$sam" deploy --config-env "$environment" --no-confirm-changeset ${region_flags[@]+"${region_flags[@]}"} \
   --parameter-overrides "${overrides[@]}"
 
 say "Done. Check it with: ./validate-deployment.sh --environment $environment${region:+ --region $region}"

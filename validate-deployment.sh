@@ -24,7 +24,7 @@ environment="" region="${AWS_REGION:-${AWS_DEFAULT_REGION:-}}"
 while (($#)); do
   case "$1" in
     --environment | --region)
-      (($# > 1)) && [[ -n "$2" && "$2" != --* ]] || misused "$1 needs a value"
+      if (($# < 2)) || [[ -z "$2" || "$2" == --* ]]; then misused "$1 needs a value"; fi
       if [[ "$1" == --environment ]]; then environment="$2"; else region="$2"; fi
       shift 2
       ;;
@@ -85,16 +85,14 @@ except NoRegionError:
     sys.exit(2)
 print(f"Lambda Auto-Repair, {environment}, {cloudformation.meta.region_name}")
 
-outputs, resources, stacks = {}, [], {}
+outputs, resources = {}, []
 
 
 def stack(stack_name):
     found = cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
     outputs.update({o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", [])})
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_name)
-    own = [r for page in pages for r in page["StackResourceSummaries"]]
-    resources.extend(own)
-    stacks[stack_name] = own
+    resources.extend(r for page in pages for r in page["StackResourceSummaries"])
     return None if found["StackStatus"] in HEALTHY else f"is {found['StackStatus']}"
 
 
@@ -111,10 +109,15 @@ if not is_there(name) and is_there(parts[0]):
         check(f"stack {part}", lambda part=part: stack(part))
 else:
     check(f"stack {name}", lambda: stack(name))
-    nested = [r for r in list(resources) if r["ResourceType"] == "AWS::CloudFormation::Stack"]
-    check("three nested stacks", lambda: unless(len(nested), 3))
+    nested = [r for r in resources if r["ResourceType"] == "AWS::CloudFormation::Stack"]
+    if resources:
+        check("three nested stacks", lambda: unless(len(nested), 3))
     for part in nested:
         check(f"stack {part['LogicalResourceId']}", lambda part=part: stack(part["PhysicalResourceId"]))
+
+if not resources:
+    print("There is nothing more to check: no stack could be read.")
+    sys.exit(1)
 
 awslambda = client("lambda")
 

@@ -29,7 +29,6 @@ def invoke(step: str, event: Path | None) -> None:
     name = _snake(step)
     payload = _payload(event or _sample(name, step))
     with Lab(progress=lambda what: click.echo(what, err=True)) as lab:
-        lab.set_the_stage(EVENTS)
         answer = lab.clients.lambda_.invoke(
             FunctionName=f"lambda-auto-repair-{name.replace('_', '-')}-{ENVIRONMENT}",
             Payload=payload,

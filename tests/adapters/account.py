@@ -145,7 +145,8 @@ class ScriptedLambda:
 
     def __init__(self, account: Account) -> None:
         self.account = account
-        self.client: Any = account.clients.lambda_.made  # type: ignore[attr-defined]
+        # One of its own: the script must not stay with the client that all tests share.
+        self.client: Any = account.clients._session.client("lambda")
         self.stubber = Stubber(self.client)
         self.stubber.activate()
         self.slept: list[float] = []

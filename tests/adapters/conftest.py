@@ -1,34 +1,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from moto import mock_aws
 
 from adapters.account import AUDIT_TABLE, REGION, STATE_TABLE, Account, ScriptedLambda
-from autorepair.aws.clients import Clients
+from autorepair.aws.clients import Clients, ServiceName
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_REGION": REGION,
+}
+MOTO: Any = {"lambda": {"use_docker": False}, "iam": {"load_aws_managed_policies": False}}
 
 
 @pytest.fixture(autouse=True)
 def _no_real_account(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_LAMBDA_FUNCTION_NAME"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    monkeypatch.setenv("AWS_REGION", REGION)
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def clients() -> Iterator[Clients]:
+    """One set for all tests: to parse the service models takes longer than most of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in CREDENTIALS.items():
+            patch.setenv(name, value)
+        made = Clients(REGION)
+        made.make(get_args(ServiceName))
+        yield made
 
 
 @pytest.fixture
-def account() -> Iterator[Account]:
-    with mock_aws(
-        config={"lambda": {"use_docker": False}, "iam": {"load_aws_managed_policies": False}}
-    ):
-        clients = Clients(REGION)
+def account(clients: Clients) -> Iterator[Account]:
+    with mock_aws(config=MOTO):
         _make_table(clients.dynamodb, STATE_TABLE, "pk", "sk", "S")
         _make_table(clients.dynamodb, AUDIT_TABLE, "incident_id", "seq", "N")
         digest_key = clients.kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -61,3 +63,24 @@ def test_help_names_every_option(script: str, options: str) -> None:
     done = _run(script, "--help")
     assert done.returncode == 0
     assert [o for o in options.split() if o not in done.stdout] == []
+
+
+def test_a_deployment_that_cannot_be_read_is_no_success() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    done = subprocess.run(  # nothing listens on that port any more
+        [ROOT / "validate-deployment.sh", "--environment", "dev", "--region", "us-east-1"],
+        env={
+            **os.environ,
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            "AWS_ACCESS_KEY_ID": "none",
+            "AWS_SECRET_ACCESS_KEY": "none",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "FAIL  stack lambda-auto-repair-dev" in done.stdout
+    assert "ok  " not in done.stdout

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import threading
 import time
@@ -88,37 +89,43 @@ class TableRuntime:
         self.is_closed = True
 
 
+@functools.cache
+def _session() -> boto3.session.Session:
+    """One for the process: it keeps the service models, which take long to load."""
+    return boto3.session.Session(
+        aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
+    )
+
+
 class Lab:
     """A running account, its fake runtime and clients to it."""
 
     def __init__(self, account: Account, runtimes: list[TableRuntime]) -> None:
         self.account = account
         self._runtimes = runtimes
-        self._clients: list[Any] = []
+        self._clients: dict[tuple[str, int, str | None], Any] = {}
 
     @property
     def runtime(self) -> TableRuntime:
         return self._runtimes[-1]
 
     def client(self, service: str, *, attempts: int = 1, app_id: str | None = None) -> Any:
-        config = Config(
-            retries={"total_max_attempts": attempts, "mode": "standard"},
-            user_agent_appid=app_id,
-            parameter_validation=False,
-        )
-        session = boto3.session.Session(
-            aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1"
-        )
-        client = session.client(
-            service,  # type: ignore[call-overload]  # any service, by name
-            endpoint_url=self.account.endpoint,
-            config=config,
-        )
-        self._clients.append(client)
-        return client
+        """A client of the account; the same for the same arguments."""
+        key = (service, attempts, app_id)
+        if key not in self._clients:
+            self._clients[key] = _session().client(
+                service,  # type: ignore[call-overload]  # any service, by name
+                endpoint_url=self.account.endpoint,
+                config=Config(
+                    retries={"total_max_attempts": attempts, "mode": "standard"},
+                    user_agent_appid=app_id,
+                    parameter_validation=False,
+                ),
+            )
+        return self._clients[key]
 
     def close(self) -> None:
-        for client in self._clients:
+        for client in self._clients.values():
             client.close()
 
 

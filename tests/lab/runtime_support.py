@@ -61,12 +61,12 @@ class Bench:
     runtime: LambdaRuntime
     spec: FunctionSpec
 
-    def call(self, event: dict[str, Any] | None = None, **changes: Any) -> InvocationResult:
+    def call(self, event: dict[str, Any] | None = None, **changes: object) -> InvocationResult:
         """Invoke the function, changed for this call."""
-        spec = replace(self.spec, **changes)
+        spec = _changed(self.spec, changes)
         return self.runtime.invoke(spec, json.dumps(event or {}).encode())
 
-    def tell(self, event: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    def tell(self, event: dict[str, Any] | None = None, **changes: object) -> dict[str, Any]:
         """Invoke it and return what the handler saw."""
         result = self.call(event, **changes)
         assert result.status == "success", result
@@ -74,7 +74,7 @@ class Bench:
         return answer
 
 
-def make_spec(folder: Path, code: str = APP, **changes: Any) -> FunctionSpec:
+def make_spec(folder: Path, code: str = APP, **changes: object) -> FunctionSpec:
     """Write the code and describe a function that runs it."""
     code_dir = folder / "code"
     code_dir.mkdir(parents=True, exist_ok=True)
@@ -93,10 +93,14 @@ def make_spec(folder: Path, code: str = APP, **changes: Any) -> FunctionSpec:
         region="eu-west-1",
         log_group="/aws/lambda/checkout",
     )
+    return _changed(spec, changes)
+
+
+def _changed(spec: FunctionSpec, changes: dict[str, Any]) -> FunctionSpec:
     return replace(spec, **changes)
 
 
-def make_runtime(folder: Path, **settings: Any) -> LambdaRuntime:
+def make_runtime(folder: Path, **settings: Any) -> LambdaRuntime:  # noqa: ANN401  # as given
     """Open a runtime whose endpoint nobody listens on."""
     return LambdaRuntime(endpoint_url="http://127.0.0.1:1", workdir=folder / "work", **settings)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-# ruff: noqa: ANN401 - clients of any service are made by name, so their types are open
 import base64
 import json
 import threading
@@ -13,9 +12,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from lab.account_support import Failure, Lab, create_function, running_lab, until, zip_of
 
 from autorepair_lab.runtime.model import FunctionSpec
+from lab.account_support import Failure, Lab, create_function, running_lab, until, zip_of
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
-from lab.account_support import Lab, running_lab
 
 from autorepair_lab.account.call import CallRefusedError
 from autorepair_lab.account.log_patterns import compile_pattern
 from autorepair_lab.account.metric_math import evaluate
+from lab.account_support import Lab, running_lab
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from autorepair_lab.deploy.errors import TemplateError
 from autorepair_lab.deploy.intrinsics import (
     Scope,

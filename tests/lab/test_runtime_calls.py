@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+
 from lab.runtime_support import APP, Bench, line, make_runtime, make_spec, messages
 
 if TYPE_CHECKING:
@@ -246,7 +247,7 @@ def test_a_timeout_in_json_is_a_status_of_the_report(bench: Bench) -> None:
 
 
 def test_a_last_line_without_its_end_is_not_lost(bench: Bench) -> None:
-    text = "import time\ndef handler(e, c):\n    print('waiting', end='', flush=True)\n    time.sleep(9)\n"
+    text = "import time\ndef handler(e, c):\n    print('waiting', end='')\n    time.sleep(9)\n"
     code(bench, "unfinished", text)
     assert "waiting\n" in messages(bench.call(handler="unfinished.handler", timeout_s=1))
 

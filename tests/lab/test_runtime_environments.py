@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from lab.runtime_support import Bench, make_runtime, make_spec, wait_until
 
 from autorepair_lab.runtime.emulator import find_emulator
 from autorepair_lab.runtime.errors import RuntimeClosedError
+from lab.runtime_support import Bench, make_runtime, make_spec, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from lab.runtime_support import (
     Bench,
     all_listening_ports,
@@ -120,11 +121,11 @@ def test_an_orphaned_daemon_ends_with_its_environment(tmp_path: Path) -> None:
 def test_close_ends_a_call_that_is_running(tmp_path: Path) -> None:
     runtime = make_runtime(tmp_path)
     spec = make_spec(tmp_path, timeout_s=60)
-    script = json.dumps({"sleep": 60, "pid_file": str(tmp_path / "pid")}).encode()
+    event = json.dumps({"sleep": 60, "pid_file": str(tmp_path / "pid")}).encode()
     results: list[str] = []
 
     def run() -> None:
-        results.append(runtime.invoke(spec, script).status)
+        results.append(runtime.invoke(spec, event).status)
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -134,3 +135,13 @@ def test_close_ends_a_call_that_is_running(tmp_path: Path) -> None:
     assert results == ["crash"]
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_an_environment_that_died_while_idle_is_replaced(tmp_path: Path) -> None:
+    with make_runtime(tmp_path) as runtime:
+        bench = Bench(runtime, make_spec(tmp_path))
+        stream = bench.tell()["stream"]
+        for pid in processes_mentioning(stream):
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not any(one.is_running() for one in runtime._idle))
+        assert bench.tell()["stream"] != stream

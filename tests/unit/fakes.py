@@ -10,29 +10,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from autorepair.domain.audit import AuditRecord, Entry, RecordKind, chain, first_break
-from autorepair.domain.change import (
-    Absent,
-    Change,
-    ChangeRecord,
-    EnvironmentSetting,
-    Setting,
-    TimeoutSetting,
-)
-from autorepair.domain.configuration import (
-    ENROLMENT_TAG,
-    ENROLMENT_VALUE,
-    FunctionConfiguration,
-)
+from autorepair.domain.change import ChangeRecord
+from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.diagnosis import Advice, RootCause
 from autorepair.domain.errors import (
     EvidenceMissingError,
     LeaseHeldError,
-    StaleConfigurationError,
-    TargetNotFoundError,
 )
 from autorepair.domain.evidence import (
     Caller,
@@ -47,11 +34,9 @@ from autorepair.domain.evidence import (
 from autorepair.domain.incident import Incident, Target
 from autorepair.domain.policy import Policy
 from autorepair.ports import Lease, LogReading, OpenIncident, Ports
+from unit.fake_functions import ACCOUNT, ARN, NAME, NOW, REGION, FakeFunctions, configuration
 
-ACCOUNT, REGION = "123456789012", "eu-central-1"
-NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
-NAME = "orders"
-ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{NAME}"
+__all__ = ["ACCOUNT", "ARN", "NAME", "NOW", "REGION", "FakeFunctions", "configuration"]
 
 
 class FakeClock:
@@ -63,98 +48,6 @@ class FakeClock:
 
     def advance(self, seconds: float) -> None:
         self.moment += timedelta(seconds=seconds)
-
-
-def fingerprint_of(configuration: FunctionConfiguration) -> str:
-    told = (
-        configuration.timeout_s,
-        configuration.memory_mb,
-        sorted(configuration.env_names),
-        configuration.code_sha256,
-    )
-    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
-
-
-def configuration(name: str = NAME, **changes: Any) -> FunctionConfiguration:  # noqa: ANN401 - whatever field a test wants to differ
-    plain = FunctionConfiguration(
-        function_name=name,
-        function_arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}",
-        version="$LATEST",
-        runtime="python3.12",
-        handler="app.handler",
-        memory_mb=128,
-        timeout_s=3,
-        env_names=("TABLE",),
-        log_group=f"/aws/lambda/{name}",
-        code_sha256="code-1",
-        revision_id="revision-1",
-        fingerprint="",
-        tags={ENROLMENT_TAG: ENROLMENT_VALUE},
-    ).model_copy(update=changes)
-    return plain.model_copy(update={"fingerprint": fingerprint_of(plain)})
-
-
-class FakeFunctions:
-    """Functions by name; errors queued in ``refusals`` are raised by the next calls of apply."""
-
-    def __init__(self, *configurations: FunctionConfiguration) -> None:
-        self.by_name = {c.function_name: c for c in configurations}
-        self.applied: list[Change] = []
-        self.writes = 0
-        self.refusals: list[Exception] = []
-        self.read_errors: list[Exception] = []
-        self.fails_after_write: Exception | None = None
-
-    def read(self, target: Target) -> FunctionConfiguration:
-        if self.read_errors:
-            raise self.read_errors.pop(0)
-        try:
-            return self.by_name[target.function_name]
-        except KeyError:
-            raise TargetNotFoundError(f"no function {target.function_name}") from None
-
-    def apply(self, change: Change) -> FunctionConfiguration:
-        self.applied.append(change)
-        if self.refusals:
-            raise self.refusals.pop(0)
-        current = self.read(change.target)
-        after = edited(current, change.after)
-        if after == current and self._led_here(current, change):
-            return current
-        is_as_planned = (
-            change.leads_to == after.fingerprint
-            if change.planned_on is None
-            else change.planned_on == current.fingerprint
-        )
-        if not is_as_planned:
-            raise StaleConfigurationError("something else than what is to be changed differs")
-        self.by_name[change.target.function_name] = after
-        self.writes += 1
-        if self.fails_after_write is not None:
-            error, self.fails_after_write = self.fails_after_write, None
-            raise error
-        return after
-
-    def _led_here(self, current: FunctionConfiguration, change: Change) -> bool:
-        undone = edited(current, change.before)
-        return current.fingerprint == change.leads_to or undone.fingerprint == change.planned_on
-
-    def somebody_changes(self, name: str = NAME, **changes: Any) -> None:  # noqa: ANN401 - as above
-        moved = self.by_name[name].model_copy(update=changes)
-        self.by_name[name] = moved.model_copy(update={"fingerprint": fingerprint_of(moved)})
-
-
-def edited(current: FunctionConfiguration, setting: Setting) -> FunctionConfiguration:
-    if isinstance(setting, TimeoutSetting):
-        moved = current.model_copy(update={"timeout_s": setting.timeout_s})
-    elif isinstance(setting, EnvironmentSetting):
-        names = set(current.env_names)
-        for name, source in setting.variables.items():
-            names = names - {name} if isinstance(source, Absent) else names | {name}
-        moved = current.model_copy(update={"env_names": tuple(sorted(names))})
-    else:
-        moved = current.model_copy(update={"memory_mb": setting.memory_mb})
-    return moved.model_copy(update={"fingerprint": fingerprint_of(moved)})
 
 
 class FakeAlarms:

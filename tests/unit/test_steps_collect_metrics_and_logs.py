@@ -3,8 +3,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from unit.builders import ALARM, INCIDENT, incident, invocations
-from unit.fakes import NOW, FakeFunctions, World, configuration
 
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.errors import (
@@ -26,6 +24,8 @@ from autorepair.steps.collect_metrics_and_logs import (
     collect_metrics_and_logs,
     window_start,
 )
+from unit.builders import ALARM, INCIDENT, incident, invocations
+from unit.fakes import NOW, FakeFunctions, World, configuration
 
 
 def collected(world: World, of: Incident = INCIDENT) -> EvidenceSummary:
@@ -60,7 +60,7 @@ def test_everything_that_was_read_is_kept_and_summed_up() -> None:
 def test_each_source_that_cannot_be_read_is_a_gap_and_not_an_empty_list(error: Exception) -> None:
     world = World()
     for source in (world.logs, world.metrics, world.callers, world.known_config):
-        source.error = error  # type: ignore[attr-defined]
+        source.error = error
     gaps = collected(world).gaps
     assert [gap.source for gap in gaps] == ["logs", "metrics", "callers", "known_config"]
     assert all(type(error).__name__ in gap.reason for gap in gaps)

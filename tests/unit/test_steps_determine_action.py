@@ -1,6 +1,16 @@
 from __future__ import annotations
 
 import pytest
+
+from autorepair.domain.audit import RecordKind
+from autorepair.domain.change import MemorySetting, TimeoutSetting
+from autorepair.domain.decision import Decision, RefusalCode
+from autorepair.domain.diagnosis import Diagnosis, EnvironmentNeed, MemoryNeed, RootCause
+from autorepair.domain.errors import PolicyUnreadableError, TransientServiceError
+from autorepair.domain.policy import Caps, Policy
+from autorepair.domain.verification import Verdict
+from autorepair.steps.determine_action import DetermineActionInput, determine_action
+from autorepair.steps.planning import grown
 from unit.builders import (
     ALARM,
     ASK,
@@ -15,16 +25,6 @@ from unit.builders import (
     verification,
 )
 from unit.fakes import NOW, FakeFunctions, FakePolicies, World, configuration
-
-from autorepair.domain.audit import RecordKind
-from autorepair.domain.change import MemorySetting, TimeoutSetting
-from autorepair.domain.decision import Decision, RefusalCode
-from autorepair.domain.diagnosis import Diagnosis, EnvironmentNeed, MemoryNeed, RootCause
-from autorepair.domain.errors import PolicyUnreadableError, TransientServiceError
-from autorepair.domain.policy import Caps, Policy
-from autorepair.domain.verification import Verdict
-from autorepair.steps.determine_action import DetermineActionInput, determine_action
-from autorepair.steps.planning import grown
 
 MEMORY = DIAGNOSIS.model_copy(
     update={

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from unit.builders import INCIDENT, evidence, invocation, invocations, kept, slow_invocations
-from unit.fakes import NOW, World
 
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.diagnosis import Advice, Diagnosis, RootCause
@@ -13,6 +11,8 @@ from autorepair.domain.errors import (
 )
 from autorepair.domain.evidence import EvidenceSummary, Invocation, LogLine
 from autorepair.steps.diagnose_issue import DiagnoseIssueInput, diagnose_issue
+from unit.builders import INCIDENT, evidence, invocation, invocations, kept, slow_invocations
+from unit.fakes import NOW, World
 
 LINE = LogLine(id="line-1", at=NOW, stream="old", message="something odd", request_id="r")
 

@@ -167,7 +167,7 @@ def reply_response(parsed: Parsed, reply: Reply) -> HttpResponse:
         parsed.operation, SerializationContext(str(uuid.uuid4())), value_picker=_pick
     )
     made = serializer.serialize(reply.output)
-    body = made["body"]
+    body = made["body"] or b""  # a payload that the output leaves out
     headers = {str(key): str(value) for key, value in made["headers"].items()}
     headers.setdefault("Content-Type", "application/json")
     headers["x-amzn-RequestId"] = str(uuid.uuid4())

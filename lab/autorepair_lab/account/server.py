@@ -34,6 +34,9 @@ from autorepair_lab.account.stepfunctions import Interpreter
 from autorepair_lab.runtime.model import InvocationSink
 from autorepair_lab.runtime.pool import LambdaRuntime
 
+# Failed states are expected here; without a handler Python would print moto's errors to stderr.
+logging.getLogger("moto").addHandler(logging.NullHandler())
+
 _PORT_VARIABLE = "MOTO_PORT"
 _KILL_DELAY_S = 0.2
 _RUNNING_LOCK = threading.Lock()

@@ -76,6 +76,10 @@ class Environment:
             return self._run(call, log, init_ms=None, clock=None)
         return self._initialise_and_run(request, log)
 
+    def is_running(self) -> bool:
+        """Say whether its processes are there, as they are unless somebody else killed them."""
+        return self._sandbox.is_running()
+
     def kill(self) -> None:
         """Kill the processes (SIGKILL); a call that is running comes back as a crash."""
         with self._lock:

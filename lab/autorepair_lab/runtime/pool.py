@@ -214,13 +214,13 @@ class LambdaRuntime:
         return None
 
     def _put_away_stale(self, spec: FunctionSpec) -> list[Environment]:
-        """Take out what the new spec replaces: same function, version and ARN, else different."""
+        """Take out what died, and what the spec replaces: same version and ARN, else different."""
 
         def is_replaced(one: Environment) -> bool:
             return _identity(one.spec) == _identity(spec) and one.spec != spec
 
-        stale = [one for one in self._idle if is_replaced(one)]
-        self._idle = [one for one in self._idle if not is_replaced(one)]
+        stale = [one for one in self._idle if is_replaced(one) or not one.is_running()]
+        self._idle = [one for one in self._idle if one not in stale]
         self._doomed |= {one for one in self._busy if is_replaced(one)}
         return stale
 

@@ -55,6 +55,7 @@ class Sandbox:
         self._frames = FrameReader()
         self._printed, self._output = LineReader(), LineReader()
         self._hung_up: set[int] = set()
+        self._has_listened = False
         folder.mkdir(parents=True)
         self._resources = contextlib.ExitStack()
         self._frames_fd = self._open_pipe("frames")
@@ -77,6 +78,8 @@ class Sandbox:
             headers["X-Amz-Client-Context"] = client_context
         self._connection = http.client.HTTPConnection("127.0.0.1", self._port)
         self._connect(self._connection)
+        if self._connection.sock is None:
+            return
         try:
             self._connection.request("POST", _INVOKE_PATH, payload, headers)
         except OSError:
@@ -117,6 +120,10 @@ class Sandbox:
         """Kill the emulator and everything below it (SIGKILL); idempotent."""
         with contextlib.suppress(SupervisorLostError):  # it killed everything on its way out
             self._spawner.kill(self._pid)
+
+    def is_running(self) -> bool:
+        """Say whether the emulator process is still there."""
+        return Path(f"/proc/{self._pid}").exists()
 
     def close(self) -> None:
         """Kill, and give back ports, pipes and the folder."""
@@ -168,6 +175,8 @@ class Sandbox:
             try:
                 connection.connect()
             except ConnectionRefusedError as error:
+                if self._has_listened:
+                    return  # it died while idle; poll will find no connection
                 if time.monotonic() > give_up:
                     log = self._folder / "emulator.log"
                     said = log.read_text(errors="replace") if log.exists() else ""
@@ -176,6 +185,7 @@ class Sandbox:
                     ) from error
                 time.sleep(_START_PAUSE_S)
             else:
+                self._has_listened = True
                 return
 
     def _open_fds(self) -> list[int]:

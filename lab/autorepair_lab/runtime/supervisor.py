@@ -29,7 +29,6 @@ _PR_SET_CHILD_SUBREAPER = 36
 _PARENT_CHECK_S = 0.5
 _KILL_PAUSE_S = 0.002
 _KILL_ROUNDS = 2000
-_ZOMBIE = b"Z"
 # A terminal's Ctrl-C is for the lab, which closes this process's input in its own time.
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
 
@@ -119,7 +118,11 @@ def spawn(command: dict[str, Any]) -> int:
 
 
 def kill_all(belongs: Callable[[int, dict[int, tuple[int, int]]], bool]) -> None:
-    """Kill what belongs until nothing does: processes may fork while they are being killed."""
+    """Kill what belongs until nothing does, not even a zombie.
+
+    Processes may fork while they are being killed, and a zombie is inherited, to be collected here,
+    only once its parent is gone; hence the rounds.
+    """
     for _ in range(_KILL_ROUNDS):
         table = processes()
         victims = [pid for pid in table if belongs(pid, table)]
@@ -135,7 +138,7 @@ def kill_all(belongs: Callable[[int, dict[int, tuple[int, int]]], bool]) -> None
 
 
 def processes() -> dict[int, tuple[int, int]]:
-    """Return parent and session of every process that is not a zombie."""
+    """Return parent and session of every process."""
     table: dict[int, tuple[int, int]] = {}
     for name in os.listdir("/proc"):  # noqa: PTH208  # pathlib would double this process
         if not name.isdigit():
@@ -145,8 +148,7 @@ def processes() -> dict[int, tuple[int, int]]:
                 fields = file.read().rpartition(b")")[2].split()
         except OSError:
             continue
-        if fields[0] != _ZOMBIE:
-            table[int(name)] = (int(fields[1]), int(fields[3]))
+        table[int(name)] = (int(fields[1]), int(fields[3]))
     return table
 
 

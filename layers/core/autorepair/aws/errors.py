@@ -104,8 +104,7 @@ _HTTP_TOO_MANY_REQUESTS, _HTTP_SERVER_ERROR = 429, 500
 
 def code_of(error: Exception) -> str:
     """Give AWS's error code, or the exception's own name where no answer came."""
-    response: dict[str, Any] = getattr(error, "response", {})
-    return str(response.get("Error", {}).get("Code", type(error).__name__))
+    return str(_answer(error).get("Error", {}).get("Code", type(error).__name__))
 
 
 def is_missing(error: Exception) -> bool:
@@ -159,13 +158,17 @@ def aws_call(
         raise translated(error, action=action, on=on, missing=missing) from error
 
 
+def _answer(error: Exception) -> dict[str, Any]:
+    """Give the parsed answer; connection errors have a ``response`` of None, or a raw one."""
+    response = getattr(error, "response", None)
+    return response if isinstance(response, dict) else {}
+
+
 def _is_transient(code: str, error: Exception) -> bool:
-    response: dict[str, Any] = getattr(error, "response", {})
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    status = _answer(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return code in _TRANSIENT or status == _HTTP_TOO_MANY_REQUESTS or status >= _HTTP_SERVER_ERROR
 
 
 def _quoted(error: Exception) -> str:
-    response: dict[str, Any] = getattr(error, "response", {})
-    message = response.get("Error", {}).get("Message", "")
+    message = _answer(error).get("Error", {}).get("Message", "")
     return f" ({message})" if message else ""

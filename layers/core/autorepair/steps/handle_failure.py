@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 from autorepair.domain import errors
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.change import Change
-from autorepair.domain.errors import TransientServiceError
+from autorepair.domain.errors import LeaseHeldError, TransientServiceError
 from autorepair.domain.failure import Failure, Undo
 from autorepair.domain.incident import Incident, Outcome
 from autorepair.domain.value import Value
@@ -115,7 +115,9 @@ class _Cleaning:
             if what == "undo":
                 self.undone = "undo_failed"
                 self.reason = f"the change could NOT be taken back: {trouble}"
-                self.is_worth_another_try = isinstance(error, TransientServiceError)
+                self.is_worth_another_try = isinstance(
+                    error, TransientServiceError | LeaseHeldError
+                )
             return None
 
     def undo(self) -> None:
@@ -126,7 +128,7 @@ class _Cleaning:
             self.reason = "the repair had been verified and stays"
             return
         if remembered.status == "rolled_back":
-            self.reason = "the change had been taken back before"
+            self.undone, self.reason = "undone", "the change had been taken back before"
             return
         if remembered.in_place is not None:
             self._take_back(remembered.in_place)

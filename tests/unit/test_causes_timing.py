@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from autorepair.causes.timing import TIMEOUT_TOO_LOW
+from autorepair.domain.diagnosis import Finding, RootCause, TimeoutNeed
+from autorepair.domain.evidence import Evidence
+from autorepair.domain.log_format import RawEvent
+from unit.logbook import Logbook, cites_exist
+
+
+def find(evidence: Evidence) -> Finding | None:
+    return TIMEOUT_TOO_LOW.diagnose(evidence)
+
+
+def slow(finding: Finding | None) -> TimeoutNeed:
+    assert finding is not None
+    assert finding.cause is RootCause.TIMEOUT_TOO_LOW
+    assert isinstance(finding.need, TimeoutNeed)
+    return finding.need
+
+
+def is_hang(finding: Finding | None) -> bool:
+    return finding is not None and (finding.cause, finding.is_repairable) == (
+        RootCause.UNKNOWN,
+        False,
+    )
+
+
+def steps(*at_s: float, words: str = "rendered page {} of 9") -> list[tuple[float, str]]:
+    return [(at, words.format(n + 1)) for n, at in enumerate(at_s)]
+
+
+def test_work_that_often_finishes_just_below_the_limit_is_slow() -> None:
+    log = Logbook(timeout_s=10)
+    log.succeed(9100, 8700, 9900)
+    for _ in range(4):
+        log.time_out()
+    evidence = log.evidence()
+    finding = find(evidence)
+    assert slow(finding) == TimeoutNeed(duration_ms=20_000, basis="doubled", seen_at_timeout_s=10)
+    assert finding is not None
+    assert finding.confidence >= 0.8
+    assert cites_exist(finding, evidence)
+
+
+def test_one_completion_near_the_limit_is_not_enough_to_act_unattended() -> None:
+    log = Logbook(timeout_s=10)
+    log.succeed(9100)
+    log.time_out()
+    finding = find(log.evidence())
+    slow(finding)
+    assert finding is not None
+    assert finding.confidence < 0.8
+
+
+def test_thirty_completions_are_fitted() -> None:
+    log = Logbook(timeout_s=10)
+    log.succeed(*(5000 + 150 * n for n in range(33)))
+    for _ in range(3):
+        log.time_out()
+    need = slow(find(log.evidence()))
+    assert need.basis == "fitted"
+    assert 10_000 < need.duration_ms < 40_000
+
+
+def test_a_fit_that_asks_for_the_moon_is_not_believed() -> None:
+    log = Logbook(timeout_s=10)
+    log.succeed(*[3] * 40, *[9000] * 5)
+    log.time_out()
+    assert slow(find(log.evidence())).basis == "doubled"
+
+
+def test_work_that_is_always_cut_but_was_at_work_until_then_is_slow() -> None:
+    log = Logbook(timeout_s=2)
+    for _ in range(6):
+        log.time_out(steps(0.7, 1.4))
+    evidence = log.evidence()
+    finding = find(evidence)
+    assert slow(finding).duration_ms == 4000
+    assert finding is not None
+    assert finding.confidence >= 0.8
+    assert cites_exist(finding, evidence)
+
+
+def test_a_single_word_counts_as_work_when_it_counts_the_work() -> None:
+    counted, plain = Logbook(timeout_s=10), Logbook(timeout_s=10)
+    counted.time_out([(7.0, "40 of 60 rows")])
+    plain.time_out([(7.0, "half way")])
+    assert slow(find(counted.evidence())).basis == "doubled"
+    assert is_hang(find(plain.evidence()))
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        [],
+        steps(0.1, 0.2),
+        [(1.0, "loaded 10 rows"), (6.0, "-> GET https://prices.example/all")],
+        [(1.0, "loaded 10 rows"), (6.0, "connecting to the warehouse")],
+        steps(2.0, 4.0, 6.0, 8.0, words="still waiting for the lock, attempt {}"),
+        [(at, "tick") for at in (2.0, 4.0, 6.0, 8.0)],
+        [(0.1, "loaded 10 rows"), (0.2, "loaded 20 rows")],
+    ],
+    ids=["silent", "early", "call", "connect", "waiting", "same", "stuck"],
+)
+def test_a_hang_is_not_repairable(says: list[tuple[float, str]]) -> None:
+    log = Logbook(timeout_s=10)
+    log.succeed(120, 90, 150)
+    for _ in range(4):
+        log.time_out(says)
+    evidence = log.evidence()
+    finding = find(evidence)
+    assert is_hang(finding)
+    assert finding is not None
+    assert "hang" in finding.why
+    assert cites_exist(finding, evidence)
+
+
+def test_a_long_silence_at_the_end_is_a_hang() -> None:
+    log = Logbook(timeout_s=100)
+    for _ in range(4):
+        log.time_out(steps(10, 20, 30, 40, 51))
+    assert is_hang(find(log.evidence()))
+
+
+def test_another_service_that_fails_in_the_log_is_no_slow_work() -> None:
+    log = Logbook(timeout_s=10)
+    log.succeed(9100, 9200, 9300, 9400)
+    for _ in range(4):
+        log.time_out([(6.0, "urllib3: Read timed out"), (9.0, "row 4 of 9")])
+    assert is_hang(find(log.evidence()))
+
+
+def test_a_timeout_that_was_lowered_is_seen_by_what_finished_before() -> None:
+    log = Logbook(timeout_s=10)
+    log.succeed(14_000, 16_000)
+    for _ in range(3):
+        log.time_out()
+    evidence = log.evidence()
+    finding = find(evidence)
+    need = slow(finding)
+    assert (need.basis, need.duration_ms) == ("observed", pytest.approx(19_200))
+    assert finding is not None
+    assert cites_exist(finding, evidence)
+
+
+def test_time_outs_of_an_earlier_setting_say_nothing_of_the_present_one() -> None:
+    log = Logbook(timeout_s=3)
+    for _ in range(4):
+        log.time_out(steps(1, 2))
+    assert find(log.evidence(timeout_s=10)) is None
+
+
+def test_time_outs_at_the_memory_limit_are_left_to_memory() -> None:
+    log = Logbook(timeout_s=10, memory_mb=256)
+    log.succeed(9100, 9200, 9300)
+    for _ in range(4):
+        log.time_out(used_mb=255)
+    assert find(log.evidence()) is None
+
+
+def test_a_memory_that_is_always_full_says_nothing() -> None:
+    log = Logbook(timeout_s=10, memory_mb=128)
+    log.succeed(9100, 9200, 9300, used_mb=127)
+    for _ in range(4):
+        log.time_out(used_mb=127)
+    slow(find(log.evidence()))
+
+
+def test_a_cold_start_that_uses_up_the_time_is_another_cause() -> None:
+    log = Logbook(timeout_s=10)
+    for _ in range(4):
+        log.write("INIT_REPORT Init Duration: 9999.00 ms\tPhase: init\tStatus: timeout")
+        log.time_out(steps(3, 6, 9))
+    assert find(log.evidence()) is None
+
+
+def test_a_cold_start_that_dwarfs_warm_calls_is_another_cause() -> None:
+    log = Logbook(timeout_s=10)
+    log.succeed(50, 60, 70)
+    for _ in range(3):
+        log.time_out()
+        log.events[-1] = _with_long_start(log.events[-1])
+    assert find(log.evidence()) is None
+
+
+def _with_long_start(event: RawEvent) -> RawEvent:
+    return replace(event, message=event.message + "\tInit Duration: 9500.00 ms")
+
+
+def test_a_time_out_in_json_format_with_a_timed_out_start_is_another_cause() -> None:
+    log = Logbook(timeout_s=10)
+    for _ in range(3):
+        log.write('{"type": "platform.initReport", "record": {"status": "timeout"}}')
+        log.write('{"message": "an ordinary line"}')
+        log.time_out()
+    assert find(log.evidence()) is None
+
+
+def test_without_time_outs_or_without_a_log_nothing_is_found() -> None:
+    log = Logbook()
+    assert find(log.evidence()) is None
+    log.succeed(9900, 9800)
+    log.fail("[ERROR] KeyError: 'x'\nTraceback")
+    assert find(log.evidence()) is None
+
+
+def test_time_outs_that_explain_few_of_the_failures_lower_the_confidence() -> None:
+    log = Logbook(timeout_s=10)
+    log.succeed(9100, 9200, 9300)
+    log.time_out()
+    for _ in range(9):
+        log.fail("[ERROR] TypeError: no\nTraceback")
+    finding = find(log.evidence())
+    slow(finding)
+    assert finding is not None
+    assert finding.confidence < 0.8

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from autorepair.causes.registry import CAUSES
+from autorepair.causes.weighing import diagnose
+from autorepair.domain.diagnosis import RootCause
+from autorepair.domain.evidence import Gap
+from unit.logbook import Logbook, cites_exist
+
+KEY_ERROR = "[ERROR] KeyError: 'A_B'\nTraceback\n    os.environ['A_B']"
+
+
+def slow() -> Logbook:
+    log = Logbook(timeout_s=10)
+    log.succeed(9100, 8700, 9900)
+    for _ in range(4):
+        log.time_out()
+    return log
+
+
+def test_what_the_rules_prove_is_the_diagnosis() -> None:
+    evidence = slow().evidence()
+    diagnosis = diagnose(evidence)
+    assert diagnosis.root_cause is RootCause.TIMEOUT_TOO_LOW
+    assert (diagnosis.source, diagnosis.is_repairable) == ("rules", True)
+    assert diagnosis.need is not None
+    assert diagnosis.failing_versions == ("$LATEST",)
+    assert cites_exist(diagnosis, evidence)
+
+
+def test_exhausted_memory_outranks_the_time_outs_it_causes() -> None:
+    log = Logbook(memory_mb=192, timeout_s=10)
+    log.succeed(9100, 9200, 9300)
+    for _ in range(3):
+        log.time_out(used_mb=192)
+    for _ in range(3):
+        log.time_out()
+    diagnosis = diagnose(log.evidence())
+    assert diagnosis.root_cause is RootCause.MEMORY_EXHAUSTED
+    assert [f.cause for f in diagnosis.findings] == [
+        RootCause.MEMORY_EXHAUSTED,
+        RootCause.TIMEOUT_TOO_LOW,
+    ]
+
+
+def test_a_leak_outranks_the_kills_it_ends_in() -> None:
+    log = Logbook(memory_mb=256)
+    for life in ("b", "c"):
+        log.enter(life)
+        for used in range(100, 256, 20):
+            log.succeed(30, used_mb=used)
+        log.be_killed()
+    diagnosis = diagnose(log.evidence())
+    assert diagnosis.root_cause is RootCause.MEMORY_LEAK
+    assert (diagnosis.is_repairable, diagnosis.need) == (False, None)
+
+
+def test_a_log_read_in_part_lowers_the_confidence_and_says_so() -> None:
+    whole = diagnose(slow().evidence())
+    part = diagnose(slow().evidence(gaps=[Gap(source="logs", reason="over budget")]))
+    other = diagnose(slow().evidence(gaps=[Gap(source="metrics", reason="denied")]))
+    assert part.confidence < whole.confidence == other.confidence
+    assert "only in part" in part.why
+
+
+def test_a_hang_is_unknown_and_nothing_to_repair() -> None:
+    log = Logbook(timeout_s=10)
+    log.time_out()
+    log.time_out()
+    evidence = log.evidence()
+    diagnosis = diagnose(evidence)
+    assert (diagnosis.root_cause, diagnosis.source) == (RootCause.UNKNOWN, "none")
+    assert (diagnosis.is_repairable, diagnosis.confidence) == (False, 0.0)
+    assert "hang" in diagnosis.why
+    assert cites_exist(diagnosis, evidence)
+
+
+def test_failures_that_no_rule_explains_are_unknown() -> None:
+    log = Logbook()
+    log.fail("[ERROR] TypeError: no\nTraceback")
+    diagnosis = diagnose(log.evidence())
+    assert (diagnosis.root_cause, diagnosis.source) == (RootCause.UNKNOWN, "none")
+    assert "1 of 1 invocations failed" in diagnosis.why
+
+
+def test_an_empty_log_is_too_little_evidence_and_names_the_gap() -> None:
+    gap = Gap(source="logs", reason="no such log group")
+    diagnosis = diagnose(Logbook().evidence(gaps=[gap]))
+    assert diagnosis.root_cause is RootCause.INSUFFICIENT_EVIDENCE
+    assert "no such log group" in diagnosis.why
+
+
+def test_a_log_without_failures_is_too_little_evidence() -> None:
+    log = Logbook()
+    log.succeed(10, 20)
+    diagnosis = diagnose(log.evidence())
+    assert diagnosis.root_cause is RootCause.INSUFFICIENT_EVIDENCE
+    assert "no failed invocation" in diagnosis.why
+
+
+def test_a_named_cause_outranks_a_hang() -> None:
+    log = Logbook(timeout_s=10)
+    log.time_out()
+    for _ in range(5):
+        log.fail(KEY_ERROR)
+    assert diagnose(log.evidence()).root_cause is RootCause.MISSING_ENV_VAR
+
+
+def test_each_cause_is_told_once_and_in_full() -> None:
+    assert len({cause.label for cause in CAUSES}) == len(CAUSES)
+    for cause in CAUSES:
+        assert all((cause.signal, cause.proof, cause.silence, cause.runbook))
+        assert cause.label not in cause.explains

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from autorepair.domain.audit import RecordKind
+from autorepair.domain.errors import AccessDeniedError, TransientServiceError
+from autorepair.domain.incident import Outcome
+from autorepair.domain.notification import Notification
+from autorepair.steps.notify_result import NotifyResultInput, notify_result
+from unit.builders import INCIDENT, applied, course, verification
+from unit.fakes import ARN, World
+
+
+def opened() -> World:
+    world = World()
+    world.state.open(INCIDENT)
+    return world
+
+
+def notified(world: World, **keys: object) -> Notification:
+    state = course(change=applied(), verification=verification(), **keys)
+    given = NotifyResultInput.model_validate(state.as_json())
+    return notify_result(given, world.ports)
+
+
+def test_people_are_told_and_the_incident_is_closed() -> None:
+    world = opened()
+    result = notified(world)
+    assert result.outcome is Outcome.REPAIRED
+    assert world.notifier.sent[0].attributes["outcome"] == "repaired"
+    assert world.state.open_on == {}
+    assert world.kinds(INCIDENT) == [RecordKind.INCIDENT_CLOSED]
+
+
+def test_the_closing_event_carries_the_head_of_the_chain() -> None:
+    world = opened()
+    result = notified(world)
+    (detail_type, detail) = world.announcer.announced[-1]
+    assert detail_type == "IncidentClosed"
+    assert detail["head_hash"] == result.head_hash == world.audit.chain_of(INCIDENT.id)[-1].hash
+
+
+def test_run_again_nobody_is_told_twice() -> None:
+    world = opened()
+    assert notified(world) == notified(world)
+    assert len(world.notifier.sent) == 1
+    assert len(world.kinds(INCIDENT)) == 1
+
+
+def test_an_incident_of_which_nobody_could_be_told_stays_open() -> None:
+    world = opened()
+    world.notifier.error = AccessDeniedError("the topic")
+    with pytest.raises(AccessDeniedError):
+        notified(world)
+    assert ARN in world.state.open_on
+    assert world.kinds(INCIDENT) == []
+
+
+def test_a_bus_that_is_down_does_not_keep_the_incident_open() -> None:
+    world = opened()
+    world.announcer.error = TransientServiceError("down")
+    assert notified(world).outcome is Outcome.REPAIRED
+    assert world.state.open_on == {}
+
+
+def test_a_newer_incident_on_the_same_function_is_not_closed_along() -> None:
+    world = World()
+    newer = INCIDENT.model_copy(update={"id": "inc-newer"})
+    world.state.open(newer)
+    notified(world)
+    assert world.state.open_on[ARN].incident_id == "inc-newer"
