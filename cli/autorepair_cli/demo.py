@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +22,8 @@ from autorepair_lab.ward import MAX_AT_ONCE
 
 PATIENTS = PROJECT / "lab" / "patients"
 RESULT = Path("build") / "demo.json"
+LOG_WIDTH = 132
+"""Columns where the output is no terminal, so that the table stays on one line a patient."""
 
 
 @click.command()
@@ -75,6 +78,8 @@ class Screen:
 
     def __init__(self, began: float, *, width: int) -> None:
         self._console = Console(highlight=False, soft_wrap=True)
+        if not self._console.is_terminal:
+            self._console.width = LOG_WIDTH
         self._began = began
         self._width = width
         self._lock = threading.Lock()
@@ -113,10 +118,9 @@ class Screen:
 
 
 def _table(rows: tuple[Row, ...], faults: dict[str, tuple[str, ...]]) -> Table:
-    table = Table(title=None, header_style="bold")
-    for heading in ("patient", "root cause", "repair", "failed before → after", "decision"):
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1))
+    for heading in ("patient", "root cause", "repair", "failed", "decision", "outcome"):
         table.add_column(heading)
-    table.add_column("outcome")
     table.add_column("seconds", justify="right")
     for row in rows:
         table.add_row(

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import click
+
 from autorepair_lab.lab import ENVIRONMENT, PROJECT, Lab
 
 EVENTS = PROJECT / "events"

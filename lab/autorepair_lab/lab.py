@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Self, cast
 
 from autorepair.domain.policy import Policy
 from autorepair.domain.value import Value
-
 from autorepair_lab.account.faults import Fault
 from autorepair_lab.account.routes import RouteReply, RouteRequest
 from autorepair_lab.account.server import Account

@@ -120,6 +120,9 @@ class Account:
         )
 
     def make_function(self, *, env: dict[str, str] | None = None) -> None:
+        self.clients._session.client("iam").create_role(
+            RoleName="orders", AssumeRolePolicyDocument='{"Statement": []}'
+        )
         self.clients.lambda_.create_function(
             FunctionName=NAME,
             Runtime="python3.12",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from botocore.stub import Stubber
@@ -211,7 +211,7 @@ def test_a_policy_that_is_gone_is_not_taken_from_the_cache(account: Account) -> 
 
 @pytest.mark.parametrize(("value", "expected"), [("ALARM", True), ("OK", False)])
 def test_an_alarm_is_in_alarm_when_cloudwatch_says_so(
-    account: Account, value: Any, *, expected: bool
+    account: Account, value: Literal["ALARM", "OK"], *, expected: bool
 ) -> None:
     account.clients.cloudwatch.put_metric_alarm(
         AlarmName="a",

@@ -113,9 +113,9 @@ def test_of_many_writers_one_gets_the_lease(state: DynamoIncidentState) -> None:
 def test_a_pause_holds_until_it_is_taken_away(account: Account, state: DynamoIncidentState) -> None:
     assert not state.is_paused()
     key = {"pk": {"S": "pause"}, "sk": {"S": "pause"}}
-    account.clients.dynamodb.put_item(TableName=STATE_TABLE, Item=key)  # type: ignore[arg-type]
+    account.clients.dynamodb.put_item(TableName=STATE_TABLE, Item=key)
     assert state.is_paused()
-    account.clients.dynamodb.delete_item(TableName=STATE_TABLE, Key=key)  # type: ignore[arg-type]
+    account.clients.dynamodb.delete_item(TableName=STATE_TABLE, Key=key)
     assert not state.is_paused()
 
 

@@ -81,15 +81,15 @@ def test_a_digest_key_that_is_missing_is_a_fault_of_the_set_up(account: Account)
 
 def test_every_member_of_lambdas_answer_is_either_fingerprinted_or_left_out_on_purpose() -> None:
     model = botocore.session.get_session().get_service_model("lambda")
-    members = set(model.operation_model("GetFunctionConfiguration").output_shape.members)
+    answer = model.operation_model("GetFunctionConfiguration").output_shape
+    assert answer is not None
+    members = set(answer.members)
 
     assert members == FINGERPRINTED | NOT_FINGERPRINTED
     assert not FINGERPRINTED & NOT_FINGERPRINTED
 
 
-def test_a_container_image_is_read_without_a_runtime(
-    account: Account, scripted: ScriptedLambda
-) -> None:
+def test_a_container_image_is_read_without_a_runtime(scripted: ScriptedLambda) -> None:
     scripted.reads(PackageType="Image", Runtime="", Handler="").describes()
 
     read = scripted.functions.read(TARGET)
@@ -97,9 +97,7 @@ def test_a_container_image_is_read_without_a_runtime(
     assert (read.package_type, read.runtime, read.handler) == ("Image", None, None)
 
 
-def test_an_unreadable_environment_is_said_to_be(
-    account: Account, scripted: ScriptedLambda
-) -> None:
+def test_an_unreadable_environment_is_said_to_be(scripted: ScriptedLambda) -> None:
     scripted.reads(Environment={"Error": {"ErrorCode": "X", "Message": "kms"}}).describes()
 
     read = scripted.functions.read(TARGET)
@@ -108,9 +106,7 @@ def test_an_unreadable_environment_is_said_to_be(
     assert read.env_names == ()
 
 
-def test_a_vpc_snap_start_and_a_log_group_of_its_own_are_seen(
-    account: Account, scripted: ScriptedLambda
-) -> None:
+def test_a_vpc_snap_start_and_a_log_group_of_its_own_are_seen(scripted: ScriptedLambda) -> None:
     scripted.reads(
         VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"], "VpcId": "vpc-1"},
         SnapStart={"ApplyOn": "PublishedVersions", "OptimizationStatus": "Off"},

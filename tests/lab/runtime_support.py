@@ -26,11 +26,12 @@ def handler(event, context):
         return __import__(event["import"]).__file__
     if "print" in event:
         print(event["print"])
-    if "pid_file" in event:
-        with open(event["pid_file"], "w") as file:
-            file.write(str(os.getpid()))
     if "child" in event:
         subprocess.Popen(["sleep", str(event["child"])], start_new_session=True)
+    if "pid_file" in event:
+        with open(event["pid_file"] + "~", "w") as file:
+            file.write(str(os.getpid()))
+        os.replace(event["pid_file"] + "~", event["pid_file"])
     if "mb" in event:
         block = bytearray(event["mb"] << 20)
         if event.get("free"):

@@ -43,7 +43,8 @@ def metric(lab: Lab, name: str, statistic: str, **dimensions: str) -> float:
         StartTime=now - timedelta(minutes=30),
         EndTime=now + timedelta(minutes=1),
     )
-    return sum(found["MetricDataResults"][0]["Values"])
+    values: list[float] = found["MetricDataResults"][0]["Values"]
+    return sum(values)
 
 
 def fail(_spec: FunctionSpec, _payload: bytes) -> Failure:

@@ -181,10 +181,10 @@ def test_percentiles_and_metric_math_are_computed(lab: Lab) -> None:
         EndTime=now + timedelta(minutes=1),
     )["MetricDataResults"]
 
-    values = {one["Id"]: one["Values"] for one in results}
-    assert values["fifty"] == [pytest.approx(50.5)]
-    assert values["ninetynine"] == [pytest.approx(99.01)]
-    assert values["share"] == [pytest.approx(5.0)]
+    shown = {one["Id"]: one["Values"] for one in results}
+    assert shown["fifty"] == [pytest.approx(50.5)]
+    assert shown["ninetynine"] == [pytest.approx(99.01)]
+    assert shown["share"] == [pytest.approx(5.0)]
 
 
 def test_metric_math_leaves_out_points_without_a_value() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -98,7 +99,7 @@ def test_calls_and_messages_can_be_looked_at(lab: Lab) -> None:
 
 def test_bedrock_answers_from_its_script_and_otherwise_denies_access(lab: Lab) -> None:
     runtime, agent = lab.client("bedrock-runtime"), lab.client("bedrock-agent-runtime")
-    answers = [
+    answers: Any = [
         {"error": "ThrottlingException"},
         {"output": {"message": {"role": "assistant", "content": [{"text": "hello"}]}}},
         {"retrievalResults": [{"content": {"text": "a runbook"}}]},

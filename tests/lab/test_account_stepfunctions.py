@@ -56,7 +56,10 @@ def task(resource: str, catch: str, **more: Any) -> dict[str, Any]:
 
 def test_waits_and_retries_are_shortened_by_the_time_scale(lab: Lab) -> None:
     create_function(lab.client("lambda"), "flaky")
-    answers = [Failure(b'{"errorType": "Busy", "errorMessage": "later"}'), b'{"done": true}']
+    answers: list[bytes | Failure] = [
+        Failure(b'{"errorType": "Busy", "errorMessage": "later"}'),
+        b'{"done": true}',
+    ]
     lab.runtime.answers["flaky"] = lambda _spec, _payload: answers.pop(0)
     retry = [{"ErrorEquals": ["Busy"], "IntervalSeconds": 20, "MaxAttempts": 2}]
     begun = time.monotonic()

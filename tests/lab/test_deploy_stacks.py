@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REGION, ACCOUNT_ID = "us-east-1", "123456789012"
-TABLE = {
+TABLE: dict[str, Any] = {
     "Type": "AWS::DynamoDB::Table",
     "Properties": {
         "BillingMode": "PAY_PER_REQUEST",

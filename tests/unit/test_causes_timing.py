@@ -142,7 +142,8 @@ def test_a_timeout_that_was_lowered_is_seen_by_what_finished_before() -> None:
     evidence = log.evidence()
     finding = find(evidence)
     need = slow(finding)
-    assert (need.basis, need.duration_ms) == ("observed", pytest.approx(19_200))
+    assert need.basis == "observed"
+    assert need.duration_ms == pytest.approx(19_200)
     assert finding is not None
     assert cites_exist(finding, evidence)
 
@@ -183,12 +184,12 @@ def test_a_cold_start_that_dwarfs_warm_calls_is_another_cause() -> None:
     log.succeed(50, 60, 70)
     for _ in range(3):
         log.time_out()
-        log.events[-1] = _with_long_start(log.events[-1])
+    log.events = [_with_long_start(event) for event in log.events]
     assert find(log.evidence()) is None
 
 
 def _with_long_start(event: RawEvent) -> RawEvent:
-    return replace(event, message=event.message + "\tInit Duration: 9500.00 ms")
+    return replace(event, message=event.message.replace("Duration: 120.00", "Duration: 9500.00"))
 
 
 def test_a_time_out_in_json_format_with_a_timed_out_start_is_another_cause() -> None:

@@ -134,6 +134,13 @@ def test_a_function_without_the_tag_is_ignored_with_a_record() -> None:
     incident = parsed(world, event("single_metric"))
     assert "auto-repair=enabled" in incident.reason
     assert world.kinds(incident) == [RecordKind.ALARM_IGNORED]
+    assert world.audit.chain_of(incident.id)[0].entry.function_name == "orders"
+
+
+def test_a_malformed_event_without_end_is_recorded_in_brief() -> None:
+    raw = event("metric_math")
+    raw["detail"]["configuration"]["metrics"] = [{"expression": 1}] * 500
+    assert len(parsed(World(), raw).reason) == 1000
 
 
 def test_a_start_by_hand_in_china_names_the_function_in_its_partition() -> None:

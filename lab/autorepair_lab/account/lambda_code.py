@@ -67,9 +67,13 @@ class CodeCache:
         self._root = root
         self._lock = threading.Lock()
 
-    def folder(self, code: bytes) -> Path:
-        """The folder that holds a zip file's contents, with the permissions it was packed with."""
-        target = self._root / hashlib.sha256(code).hexdigest()[:32]
+    def folder(self, code: bytes, sha256: str) -> Path:
+        """The folder that holds a zip file's contents, with the permissions it was packed with.
+
+        ``sha256`` is the code's CodeSha256; it is given because hashing a layer for each
+        invocation would cost more than the invocation.
+        """
+        target = self._root / base64.b64decode(sha256).hex()[:32]
         with self._lock:
             if not target.exists():
                 partial = target.with_suffix(".partial")

@@ -16,7 +16,13 @@ from typing import Any, Literal, Protocol
 from autorepair_lab.account.call import Call, CallRefusedError, ErrorReply, Reply
 from autorepair_lab.account.lambda_code import CodeCache
 from autorepair_lab.account.lambda_rules import check_model
-from autorepair_lab.account.lambda_store import LATEST, Function, FunctionStore, Version
+from autorepair_lab.account.lambda_store import (
+    LATEST,
+    Function,
+    FunctionStore,
+    LayerVersion,
+    Version,
+)
 from autorepair_lab.runtime.model import FunctionSpec, InvocationResult
 
 _SYNC_LIMIT_BYTES = 6 * 1024 * 1024
@@ -162,7 +168,7 @@ class LambdaInvoker:
 
     def _spec(self, function: Function, version: Version, asked: str) -> FunctionSpec:
         config = version.config
-        layers = [self._layer_code(layer["Arn"]) for layer in config.get("Layers", [])]
+        layers = [self._layer(layer["Arn"]) for layer in config.get("Layers", [])]
         mark = "lab-" + hashlib.sha256(function.name.encode()).hexdigest()[:16]
         self._callers[mark] = function.name
         variables = dict((config.get("Environment") or {}).get("Variables") or {})
@@ -176,8 +182,10 @@ class LambdaInvoker:
             handler=config.get("Handler", ""),
             memory_mb=config["MemorySize"],
             timeout_s=config["Timeout"],
-            code_dir=self._cache.folder(version.code),
-            layer_dirs=tuple(self._cache.folder(code) for code in layers),
+            code_dir=self._cache.folder(version.code, config["CodeSha256"]),
+            layer_dirs=tuple(
+                self._cache.folder(one.code, one.output["Content"]["CodeSha256"]) for one in layers
+            ),
             env=tuple(sorted(variables.items())),
             account_id=self._store.account_id,
             region=self._store.region,
@@ -187,11 +195,11 @@ class LambdaInvoker:
             revision=f"{version.number}/{version.generation}/{config['CodeSha256']}",
         )
 
-    def _layer_code(self, arn: str) -> bytes:
+    def _layer(self, arn: str) -> LayerVersion:
         name, _, number = arn.rpartition(":layer:")[2].partition(":")
         for layer in self._store.layers.get(name, ()):
             if str(layer.output["Version"]) == number:
-                return layer.code
+                return layer
         raise CallRefusedError(
             "InvalidParameterValueException", f"Layer version {arn} has been deleted"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import threading
 import time
 import uuid
@@ -90,6 +91,7 @@ class Environment:
         """Kill, and give everything back; not while a call is running."""
         self.is_usable = False
         self._sandbox.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _initialise_and_run(self, request: _Request, log: PlatformLog) -> InvocationResult:
         init_us = _now_us()

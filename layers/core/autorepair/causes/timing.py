@@ -49,7 +49,7 @@ _OUTGOING = re.compile(
 )
 _DOWNSTREAM = re.compile(
     r"ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN|Throttl|TooManyRequests"
-    r"|Rate exceeded|SlowDown|(?:Connect|Read|Socket)Timeout|(?:read|connect(?:ion)?) timed out"
+    r"|Rate exceeded|SlowDown|(?:Connect|Read|Socket)Timeout|[Rr]ead timed out|[Cc]onnect(?:ion)? timed out"
     r"|[Cc]onnection (?:refused|reset|aborted)|Could not connect|\b50[234]\b.{0,30}"
     r"(?:Bad Gateway|Unavailable|Timeout)|Max retries exceeded",
 )

@@ -32,8 +32,16 @@ class ParseAlarmEventInput(Value):
     started_at: Instant
 
 
+LONGEST_REASON = 1000
+"""A malformed event may have faults without end."""
+
+
 class _NotOursError(Exception):
     """The alarm leads to no incident; the message says why. Never leaves this module."""
+
+    def __init__(self, reason: str, target: Target | None = None) -> None:
+        super().__init__(reason)
+        self.target = target
 
 
 def parse_alarm_event(given: ParseAlarmEventInput, ports: Ports) -> Incident:
@@ -50,8 +58,8 @@ def parse_alarm_event(given: ParseAlarmEventInput, ports: Ports) -> Incident:
     seen = blank.model_copy(update={"alarm": sighting.alarm})
     try:
         target = _enrolled_target(sighting, ports)
-    except (_NotOursError, MalformedEventError) as error:
-        return _ignore(seen, str(error), ports)
+    except _NotOursError as error:
+        return _ignore(seen.model_copy(update={"target": error.target}), str(error), ports)
     opened = seen.model_copy(
         update={
             "disposition": "opened",
@@ -91,13 +99,15 @@ def _enrolled_target(sighting: Sighting, ports: Ports) -> Target:
         raise _NotOursError(f"the alarm belongs to another Region: {sighting.region}")
     target = _target(_only_function(sighting), sighting, ports)
     if target.function_name.startswith(SERVICE_PREFIX):
-        raise _NotOursError(f"{target.function_name} belongs to this service itself")
+        raise _NotOursError(f"{target.function_name} belongs to this service itself", target)
     try:
         configuration = ports.functions.read(target)
     except TargetNotFoundError as error:
-        raise _NotOursError(f"there is no function {target.function_name}") from error
+        raise _NotOursError(f"there is no function {target.function_name}", target) from error
     if not configuration.is_enrolled:
-        raise _NotOursError(f"{target.function_name} does not carry the tag auto-repair=enabled")
+        raise _NotOursError(
+            f"{target.function_name} does not carry the tag auto-repair=enabled", target
+        )
     return target
 
 
@@ -144,14 +154,14 @@ def _settle_s(ports: Ports) -> int:
 
 
 def _ignore(incident: Incident, reason: str, ports: Ports) -> Incident:
-    ignored = incident.model_copy(update={"reason": reason})
+    ignored = incident.model_copy(update={"reason": reason[:LONGEST_REASON]})
     alarm = ignored.alarm
     record(
         ports,
         ignored,
         key="parse_alarm_event",
         kind=RecordKind.ALARM_IGNORED,
-        summary=f"ignored: {reason}",
+        summary=f"ignored: {ignored.reason}",
         data={"alarm": alarm.as_json() if alarm else None, "execution": ignored.execution_arn},
     )
     return ignored

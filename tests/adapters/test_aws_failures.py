@@ -1,0 +1,85 @@
+"""What a failed AWS call means."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+
+from autorepair.aws.errors import aws_call, translated
+from autorepair.domain.errors import (
+    AccessDeniedError,
+    ChangeRefusedError,
+    ConfigurationError,
+    StaleConfigurationError,
+    TargetNotFoundError,
+    TransientServiceError,
+    UpdateInProgressError,
+)
+
+ACTION, ON = "lambda:UpdateFunctionConfiguration", "arn:aws:lambda:function"
+
+
+def refused(code: str, status: int = 400, message: str = "m") -> ClientError:
+    answer = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(answer, "Operation")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (refused("ThrottlingException"), TransientServiceError),
+        (refused("TooManyRequestsException", 429), TransientServiceError),
+        (refused("SomethingNew", 503), TransientServiceError),
+        (refused("SomethingNew", 429), TransientServiceError),
+        (ReadTimeoutError(endpoint_url="https://x"), TransientServiceError),
+        (ConnectTimeoutError(endpoint_url="https://x"), TransientServiceError),
+        (EndpointConnectionError(endpoint_url="https://x"), TransientServiceError),
+        (refused("AccessDeniedException", 403), AccessDeniedError),
+        (refused("AccessDenied", 403), AccessDeniedError),
+        (refused("PreconditionFailedException", 412), StaleConfigurationError),
+        (refused("ResourceConflictException", 409), UpdateInProgressError),
+        (refused("InvalidParameterValueException"), ChangeRefusedError),
+        (refused("ValidationException"), ChangeRefusedError),
+        (refused("ResourceNotFoundException", 404), TargetNotFoundError),
+        (refused("SomethingNew"), ConfigurationError),
+        (NoCredentialsError(), ConfigurationError),
+    ],
+)
+def test_a_failure_is_translated(error: Exception, expected: type[Exception]) -> None:
+    said = translated(error, action=ACTION, on=ON, missing=TargetNotFoundError)
+
+    assert type(said) is expected
+    assert ACTION in str(said)
+    assert ON in str(said)
+
+
+def test_only_lambda_refuses_changes() -> None:
+    error = refused("ValidationException", message="the table's key")
+
+    said = translated(error, action="dynamodb:PutItem", on="table t")
+
+    assert type(said) is ConfigurationError
+    assert "the table's key" in str(said)
+
+
+def test_awss_words_are_left_out_where_they_may_quote_values() -> None:
+    error = refused("InvalidParameterValueException", message="measured: s3cr3t")
+
+    assert "s3cr3t" not in str(translated(error, action=ACTION, on=ON, may_quote=False))
+
+
+def test_errors_of_our_own_pass_through_unchanged() -> None:
+    own = TargetNotFoundError("gone")
+
+    with pytest.raises(TargetNotFoundError) as caught, aws_call(ACTION, ON):
+        raise own
+    assert caught.value is own

@@ -1,0 +1,191 @@
+"""Metrics by the minute, and who calls a function."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.stub import Stubber
+
+from adapters.account import ACCOUNT, ARN, NAME, NOW, REGION, TARGET, Account
+from autorepair.aws.callers import LambdaCallers
+from autorepair.aws.metrics import CloudWatchMetrics
+from autorepair.domain.errors import TransientServiceError
+
+START, END = NOW - timedelta(minutes=15), NOW
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:jobs"
+
+
+def callers_of(account: Account, statements: list[dict[str, Any]]) -> tuple[Any, ...]:
+    client: Any = account.clients._session.client("lambda")
+    with Stubber(client) as stubber:
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        stubber.add_response("get_policy", {"Policy": policy}, {"FunctionName": ARN})
+        stubber.add_response("list_event_source_mappings", {"EventSourceMappings": []})
+        callers, gaps = LambdaCallers(client, account.clients.sqs).read(TARGET)
+    assert gaps == ()
+    return callers
+
+
+def allow(principal: object, source: str | None = None, effect: str = "Allow") -> dict[str, Any]:
+    condition = {"ArnLike": {"AWS:SourceArn": source}} if source else {}
+    return {
+        "Effect": effect,
+        "Principal": principal,
+        "Action": "lambda:InvokeFunction",
+        "Resource": ARN,
+        "Condition": condition,
+    }
+
+
+def test_metrics_are_read_over_all_pages_oldest_first(account: Account) -> None:
+    client: Any = account.clients._session.client("cloudwatch")
+    minute = timedelta(minutes=1)
+    with Stubber(client) as stubber:
+        first = {"Id": "errors_sum", "Timestamps": [NOW], "Values": [2.0]}
+        second = {"Id": "errors_sum", "Timestamps": [NOW - minute], "Values": [1.0]}
+        stubber.add_response(
+            "get_metric_data",
+            {"MetricDataResults": [first | {"StatusCode": "PartialData"}], "NextToken": "more"},
+        )
+        stubber.add_response(
+            "get_metric_data", {"MetricDataResults": [second | {"StatusCode": "Complete"}]}
+        )
+        series = CloudWatchMetrics(client).read(TARGET, start=START, end=END)
+
+    by_name = {(s.metric_name, s.statistic): s for s in series}
+    assert by_name["Errors", "Sum"].points == ((NOW - minute, 1.0), (NOW, 2.0))
+    assert by_name["Duration", "p99"].points == ()
+    assert {s.period_s for s in series} == {60}
+    assert len({s.id for s in series}) == len(series) == 7
+
+
+def test_metrics_are_asked_for_the_function_as_a_whole(account: Account) -> None:
+    client: Any = account.clients._session.client("cloudwatch")
+    asked: list[dict[str, Any]] = []
+    client.meta.events.register_first(
+        "provide-client-params.cloudwatch.GetMetricData",
+        lambda params, **_: asked.append(params),
+    )
+    with Stubber(client) as stubber:
+        stubber.add_response("get_metric_data", {"MetricDataResults": []})
+        CloudWatchMetrics(client).read(TARGET, start=START, end=END)
+
+    stats = [query["MetricStat"] for query in asked[0]["MetricDataQueries"]]
+    assert {json.dumps(stat["Metric"]["Dimensions"]) for stat in stats} == {
+        json.dumps([{"Name": "FunctionName", "Value": NAME}])
+    }
+    assert (asked[0]["StartTime"], asked[0]["EndTime"]) == (START, END)
+
+
+def test_a_metric_that_cloudwatch_could_not_give_is_not_taken_for_silence(
+    account: Account,
+) -> None:
+    client: Any = account.clients._session.client("cloudwatch")
+    broken = {"Id": "errors_sum", "Timestamps": [], "Values": [], "StatusCode": "InternalError"}
+    with Stubber(client) as stubber:
+        stubber.add_response("get_metric_data", {"MetricDataResults": [broken]})
+        with pytest.raises(TransientServiceError, match="InternalError for errors_sum"):
+            CloudWatchMetrics(client).read(TARGET, start=START, end=END)
+
+
+@pytest.mark.parametrize(
+    ("service", "kind", "limit"),
+    [
+        ("apigateway.amazonaws.com", "apigateway", 29.0),
+        ("elasticloadbalancing.amazonaws.com", "alb", None),
+        ("events.amazonaws.com", "eventbridge", None),
+        ("sns.amazonaws.com", "sns", None),
+        ("s3.amazonaws.com", "s3", None),
+        ("iot.amazonaws.com", "other", None),
+    ],
+)
+def test_a_service_in_the_resource_policy_is_a_caller(
+    account: Account, service: str, kind: str, limit: float | None
+) -> None:
+    (caller,) = callers_of(account, [allow({"Service": service}, "arn:aws:x")])
+
+    assert (caller.kind, caller.source, caller.timeout_limit_s) == (kind, "arn:aws:x", limit)
+
+
+def test_principals_without_a_source_are_named_themselves(account: Account) -> None:
+    role = f"arn:aws:iam::{ACCOUNT}:role/caller"
+
+    callers = callers_of(account, [allow("*"), allow({"AWS": [role, ACCOUNT]})])
+
+    assert [c.source for c in callers] == ["*", role, ACCOUNT]
+
+
+def test_a_denial_is_no_caller_and_a_caller_is_named_once(account: Account) -> None:
+    sns = allow({"Service": "sns.amazonaws.com"}, "arn:aws:sns:x")
+
+    assert len(callers_of(account, [sns, sns, allow("*", effect="Deny")])) == 1
+
+
+def test_a_function_without_a_policy_or_mappings_has_no_callers(account: Account) -> None:
+    account.make_function()
+    aws = account.clients
+
+    assert LambdaCallers(aws.lambda_, aws.sqs).read(TARGET) == ((), ())
+
+
+def test_the_policy_of_the_alias_that_the_alarm_watches_counts_too(account: Account) -> None:
+    client: Any = account.clients._session.client("lambda")
+    policy = json.dumps({"Statement": [allow({"Service": "sns.amazonaws.com"}, "topic")]})
+    with Stubber(client) as stubber:
+        stubber.add_client_error("get_policy", "ResourceNotFoundException")
+        stubber.add_response("get_policy", {"Policy": policy}, {"FunctionName": f"{ARN}:live"})
+        stubber.add_response("list_event_source_mappings", {"EventSourceMappings": []})
+        target = TARGET.model_copy(update={"qualifier": "live"})
+        callers, gaps = LambdaCallers(client, account.clients.sqs).read(target)
+
+    assert [c.source for c in callers] == ["topic"]
+    assert gaps == ()
+
+
+def test_a_queue_limits_the_timeout_by_its_visibility_timeout(account: Account) -> None:
+    account.clients.sqs.create_queue(QueueName="jobs", Attributes={"VisibilityTimeout": "45"})
+    client: Any = account.clients._session.client("lambda")
+    stream = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/s"
+    mappings = [
+        {"EventSourceArn": QUEUE, "State": "Enabled"},
+        {"EventSourceArn": f"{QUEUE}-old", "State": "Disabled"},
+        {"EventSourceArn": stream, "State": "Enabled"},
+    ]
+    with Stubber(client) as stubber:
+        stubber.add_client_error("get_policy", "ResourceNotFoundException")
+        stubber.add_response("list_event_source_mappings", {"EventSourceMappings": mappings})
+        callers, gaps = LambdaCallers(client, account.clients.sqs).read(TARGET)
+
+    found = [(c.kind, c.source, c.timeout_limit_s) for c in callers]
+    assert found == [("sqs", QUEUE, 45.0), ("other", stream, None)]
+    assert gaps == ()
+
+
+def test_what_cannot_be_read_of_the_callers_is_a_gap_each(account: Account) -> None:
+    client: Any = account.clients._session.client("lambda")
+    with Stubber(client) as stubber:
+        stubber.add_client_error("get_policy", "AccessDeniedException")
+        stubber.add_client_error("list_event_source_mappings", "AccessDeniedException")
+        callers, gaps = LambdaCallers(client, account.clients.sqs).read(TARGET)
+
+    assert callers == ()
+    assert [gap.source for gap in gaps] == [
+        "callers/resource-policy",
+        "callers/event-source-mappings",
+    ]
+    assert "lambda:GetPolicy" in gaps[0].reason
+
+
+def test_a_queue_that_cannot_be_asked_is_a_caller_and_a_gap(account: Account) -> None:
+    client: Any = account.clients._session.client("lambda")
+    mappings = [{"EventSourceArn": QUEUE, "State": "Enabled"}]
+    with Stubber(client) as stubber:
+        stubber.add_client_error("get_policy", "ResourceNotFoundException")
+        stubber.add_response("list_event_source_mappings", {"EventSourceMappings": mappings})
+        callers, gaps = LambdaCallers(client, account.clients.sqs).read(TARGET)
+
+    assert [(c.kind, c.timeout_limit_s) for c in callers] == [("sqs", None)]
+    assert [gap.source for gap in gaps] == [f"callers/{QUEUE}"]

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+
+from autorepair.domain.change import (
+    Absent,
+    Change,
+    ChangeRecord,
+    DeclaredSource,
+    EnvironmentSetting,
+    MemorySetting,
+    RepairKind,
+    SealedValue,
+    Setting,
+    TimeoutSetting,
+)
+from unit.logbook import TARGET
+
+PAIRS: list[tuple[Setting, Setting, RepairKind]] = [
+    (TimeoutSetting(timeout_s=3), TimeoutSetting(timeout_s=6), RepairKind.SET_TIMEOUT),
+    (MemorySetting(memory_mb=128), MemorySetting(memory_mb=384), RepairKind.SET_MEMORY),
+    (
+        EnvironmentSetting(variables={"A": Absent(), "B": SealedValue(snapshot_id="s")}),
+        EnvironmentSetting(variables={"A": DeclaredSource(), "B": Absent()}),
+        RepairKind.SET_ENV,
+    ),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "kind"), PAIRS)
+def test_a_change_knows_its_kind_and_its_undoing(
+    before: Setting, after: Setting, kind: RepairKind
+) -> None:
+    change = Change(target=TARGET, before=before, after=after, planned_on="f1", leads_to="f2")
+    undo = change.inverse()
+    assert (change.kind, undo.kind) == (kind, kind)
+    assert (undo.before, undo.after, undo.planned_on, undo.leads_to) == (after, before, "f2", "f1")
+    assert undo.inverse() == change
+
+
+@pytest.mark.parametrize(("before", "after", "kind"), PAIRS)
+def test_a_change_survives_the_state_data(
+    before: Setting, after: Setting, kind: RepairKind
+) -> None:
+    change = Change(target=TARGET, before=before, after=after, planned_on="f1")
+    assert Change.model_validate(change.as_json()) == change
+    assert change.as_json()["after"]["kind"] == kind.value
+
+
+def plan(after_s: int = 6, planned_on: str = "f1", leads_to: str | None = None) -> Change:
+    return Change(
+        target=TARGET,
+        before=TimeoutSetting(timeout_s=3),
+        after=TimeoutSetting(timeout_s=after_s),
+        planned_on=planned_on,
+        leads_to=leads_to,
+    )
+
+
+def test_the_hash_of_a_plan_is_stable_and_stays_when_it_is_applied() -> None:
+    assert plan().plan_hash == plan(leads_to="f2").plan_hash
+    assert plan().plan_hash == Change.model_validate(plan().as_json()).plan_hash
+
+
+def test_any_other_plan_has_another_hash() -> None:
+    hashes = {plan().plan_hash, plan(7).plan_hash, plan(planned_on="f9").plan_hash}
+    assert len({*hashes, plan().inverse().plan_hash}) == 4
+
+
+def test_two_steps_are_undone_as_one() -> None:
+    first = plan(6, "f1", "f2")
+    second = first.model_copy(
+        update={
+            "before": TimeoutSetting(timeout_s=6),
+            "after": TimeoutSetting(timeout_s=12),
+            "planned_on": "f2",
+            "leads_to": "f3",
+        }
+    )
+    whole = second.after_step(first)
+    assert (whole.inverse().after, whole.inverse().leads_to) == (TimeoutSetting(timeout_s=3), "f1")
+    assert second.after_step(None) == second
+    record = ChangeRecord(status="applied", reason="", change=second, step=2, origin=first)
+    assert record.in_place == whole
+    assert record.model_copy(update={"status": "rolled_back"}).in_place is None
+    assert record.model_copy(update={"status": "refused"}).in_place == first

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import pytest
+
+from autorepair.domain.change import (
+    Absent,
+    Change,
+    DeclaredSource,
+    EnvironmentSetting,
+    MemorySetting,
+    RepairKind,
+    Setting,
+    TimeoutSetting,
+)
+from autorepair.domain.configuration import FunctionConfiguration
+from autorepair.domain.decision import Decision, Refusal, RefusalCode
+from autorepair.domain.diagnosis import Diagnosis
+from autorepair.domain.policy import Caps, EnvironmentRules, Mode, Policy
+from autorepair.repairs.guardrails import decide
+from unit.logbook import TARGET, configured, diagnosed
+
+AUTO = Policy(modes=dict.fromkeys(RepairKind, Mode.AUTO))
+
+
+def change(before: Setting, after: Setting) -> Change:
+    return Change(target=TARGET, before=before, after=after, planned_on="f1")
+
+
+LONGER = change(TimeoutSetting(timeout_s=10), TimeoutSetting(timeout_s=20))
+
+
+def setting(*names: str) -> Change:
+    return change(
+        EnvironmentSetting(variables={name: Absent() for name in names}),
+        EnvironmentSetting(variables={name: DeclaredSource() for name in names}),
+    )
+
+
+def decided(
+    planned: Change | Refusal = LONGER,
+    *,
+    diagnosis: Diagnosis | None = None,
+    policy: Policy = AUTO,
+    configuration: FunctionConfiguration | None = None,
+    step: int = 1,
+    is_paused: bool = False,
+) -> Decision:
+    return decide(
+        planned,
+        diagnosis or diagnosed(),
+        policy,
+        configuration or configured(),
+        step=step,
+        is_paused=is_paused,
+    )
+
+
+def told(decision: Decision) -> tuple[str, RefusalCode | None]:
+    return decision.action, decision.refusal.code if decision.refusal else None
+
+
+def test_a_sure_diagnosis_under_auto_is_applied() -> None:
+    decision = decided(step=2)
+    assert told(decision) == ("apply", None)
+    assert decision.change == LONGER
+    assert decision.plan_hash == LONGER.plan_hash
+    assert (decision.step, decision.approval_timeout_s) == (2, 0)
+
+
+@pytest.mark.parametrize("mode", [Mode.OFF, Mode.OBSERVE])
+def test_a_mode_that_only_observes_keeps_what_would_have_been_done(mode: Mode) -> None:
+    decision = decided(policy=Policy(modes={RepairKind.SET_TIMEOUT: mode}))
+    assert told(decision) == ("observe", RefusalCode.MODE)
+    assert decision.change == LONGER
+
+
+def test_without_a_mode_nothing_is_written() -> None:
+    assert told(decided(policy=Policy())) == ("observe", RefusalCode.MODE)
+
+
+def test_the_mode_ask_asks_and_says_how_long() -> None:
+    decision = decided(policy=Policy(modes={RepairKind.SET_TIMEOUT: Mode.ASK}))
+    assert told(decision) == ("ask", RefusalCode.MODE)
+    assert decision.approval_timeout_s == 86_400
+
+
+def test_a_refusal_of_the_planner_is_declined_as_it_is() -> None:
+    refusal = Refusal(code=RefusalCode.AT_CAP, why="no higher")
+    decision = decided(refusal)
+    assert (decision.action, decision.refusal, decision.reason) == ("decline", refusal, "no higher")
+    assert (decision.change, decision.plan_hash) == (None, None)
+
+
+def test_functions_of_the_service_itself_are_never_repaired() -> None:
+    own = configured(function_name="lambda-auto-repair-verify-repair-dev")
+    assert told(decided(configuration=own)) == ("decline", RefusalCode.OWN_FUNCTION)
+
+
+@pytest.mark.parametrize("tags", [{}, {"auto-repair": "disabled"}])
+def test_a_function_that_is_not_enrolled_is_left_alone(tags: dict[str, str]) -> None:
+    assert told(decided(configuration=configured(tags=tags))) == (
+        "decline",
+        RefusalCode.NOT_ENROLLED,
+    )
+
+
+@pytest.mark.parametrize(
+    "unsettled",
+    [{"state": "Pending"}, {"last_update_status": "InProgress"}, {"last_update_status": "Failed"}],
+)
+def test_a_function_that_has_not_settled_is_left_alone(unsettled: dict[str, str]) -> None:
+    decision = decided(configuration=configured(**unsettled))
+    assert told(decision) == ("decline", RefusalCode.NOT_ACTIVE)
+
+
+def test_confidence_decides_between_nothing_asking_and_applying() -> None:
+    assert told(decided(diagnosis=diagnosed(confidence=0.59))) == (
+        "decline",
+        RefusalCode.LOW_CONFIDENCE,
+    )
+    assert told(decided(diagnosis=diagnosed(confidence=0.6))) == (
+        "ask",
+        RefusalCode.LOW_CONFIDENCE,
+    )
+    assert told(decided(diagnosis=diagnosed(confidence=0.8))) == ("apply", None)
+
+
+def test_a_diagnosis_by_a_model_alone_always_asks() -> None:
+    decision = decided(diagnosis=diagnosed(source="model", confidence=1.0))
+    assert decision.action == "ask"
+    assert "model" in decision.reason
+
+
+def test_after_the_last_step_no_other_follows() -> None:
+    assert decided(step=3).action == "apply"
+    assert told(decided(step=4)) == ("decline", RefusalCode.STEPS_USED_UP)
+
+
+def test_while_paused_nothing_is_written() -> None:
+    assert told(decided(is_paused=True)) == ("decline", RefusalCode.PAUSED)
+
+
+def test_variables_that_execute_code_always_ask() -> None:
+    assert told(decided(setting("APP_MODE", "NODE_OPTIONS"))) == (
+        "ask",
+        RefusalCode.CODE_EXECUTING_NAME,
+    )
+    assert told(decided(setting("APP_MODE"))) == ("apply", None)
+    named = AUTO.model_copy(update={"env": EnvironmentRules(never_unattended=("LD_PRELOAD",))})
+    assert told(decided(setting("NODE_OPTIONS"), policy=named)) == ("apply", None)
+
+
+def test_the_bounds_hold_whatever_a_planner_did() -> None:
+    capped = AUTO.model_copy(update={"caps": Caps(timeout_s=15, memory_mb=512)})
+    larger = change(MemorySetting(memory_mb=256), MemorySetting(memory_mb=1024))
+    assert told(decided(policy=capped)) == ("decline", RefusalCode.AT_CAP)
+    assert told(decided(larger, policy=capped)) == ("decline", RefusalCode.AT_CAP)
+    assert told(decided(larger)) == ("apply", None)
+    assert told(decided(LONGER.inverse())) == ("decline", RefusalCode.NO_EFFECT)
+    assert told(decided(larger.inverse())) == ("decline", RefusalCode.NO_EFFECT)
+
+
+def test_the_environment_has_bounds_as_well() -> None:
+    only_app = AUTO.model_copy(update={"env": EnvironmentRules(allow=("APP_*",))})
+    assert told(decided(setting("DB_URL"), policy=only_app)) == (
+        "decline",
+        RefusalCode.NAME_NOT_ALLOWED,
+    )
+    assert told(decided(setting("AWS_REGION"))) == ("decline", RefusalCode.RESERVED_NAME)
+    unreadable = configured(is_env_unreadable=True)
+    assert told(decided(setting("A_B"), configuration=unreadable)) == (
+        "decline",
+        RefusalCode.UNREADABLE_ENVIRONMENT,
+    )

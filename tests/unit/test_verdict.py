@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import pytest
+
+from autorepair.domain.policy import VerificationRules
+from autorepair.domain.verdict import Judgement, judge
+from autorepair.domain.verification import TrafficSample, Verdict
+
+ALL_FAILED = TrafficSample(invocations=6, failures=6, same_cause=6)
+
+
+def seen(
+    invocations: int, failures: int = 0, same_cause: int | None = None, rescued: int = 0
+) -> TrafficSample:
+    same = failures if same_cause is None else same_cause
+    return TrafficSample(
+        invocations=invocations, failures=failures, same_cause=same, rescued=rescued
+    )
+
+
+def judged(
+    after: TrafficSample,
+    before: TrafficSample = ALL_FAILED,
+    *,
+    windows_used: int = 1,
+    still_short: bool = False,
+    step: int = 1,
+    **rules: object,
+) -> Judgement:
+    return judge(
+        before,
+        after,
+        windows_used=windows_used,
+        rules=VerificationRules.model_validate(rules),
+        still_short=still_short,
+        step=step,
+        steps_allowed=3,
+    )
+
+
+def told(judgement: Judgement) -> tuple[Verdict, str]:
+    return judgement.verdict, judgement.next
+
+
+def test_no_failure_where_all_failed_is_improved() -> None:
+    judgement = judged(seen(6))
+    assert told(judgement) == (Verdict.IMPROVED, "done")
+    assert judgement.p_value == pytest.approx(1 / 924)
+    assert "0 of 6 since" in judgement.reason
+
+
+def test_too_few_invocations_wait_and_are_kept_when_the_windows_are_used_up() -> None:
+    few = seen(2)
+    assert told(judged(few)) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
+    assert told(judged(few, windows_used=6)) == (Verdict.INSUFFICIENT_TRAFFIC, "done")
+    undone = judged(few, windows_used=6, unverified="roll_back")
+    assert told(undone) == (Verdict.INSUFFICIENT_TRAFFIC, "roll_back")
+
+
+def test_what_may_be_chance_is_not_called_improved() -> None:
+    rare = seen(12, 3)
+    assert told(judged(seen(12), rare)) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
+
+
+def test_rescued_invocations_prove_the_help_where_numbers_cannot() -> None:
+    rare = seen(12, 3)
+    assert told(judged(seen(12, rescued=3), rare)) == (Verdict.IMPROVED, "done")
+
+
+def test_every_further_look_asks_for_more() -> None:
+    before, after = seen(4, 4), seen(6)
+    assert told(judged(after, before, max_windows=1)) == (Verdict.IMPROVED, "done")
+    assert told(judged(after, before, max_windows=50)) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
+
+
+def test_the_same_failure_coming_back_is_unchanged_and_rolled_back() -> None:
+    assert told(judged(seen(6, 6))) == (Verdict.UNCHANGED, "roll_back")
+    assert told(judged(seen(6, 6), unchanged="keep")) == (Verdict.UNCHANGED, "done")
+
+
+def test_another_failure_in_its_place_is_unchanged_too() -> None:
+    judgement = judged(seen(6, 6, same_cause=0))
+    assert told(judgement) == (Verdict.UNCHANGED, "roll_back")
+    assert "another way" in judgement.reason
+
+
+def test_more_failures_than_before_are_worse() -> None:
+    assert told(judged(seen(40, 20), seen(40, 4))) == (Verdict.WORSE, "roll_back")
+
+
+def test_a_few_more_failures_are_not_yet_called_worse() -> None:
+    assert judged(seen(10, 3), seen(10, 2)).verdict is not Verdict.WORSE
+
+
+def test_a_new_limit_that_is_too_low_as_well_is_taken_further() -> None:
+    assert told(judged(seen(6, 6), still_short=True)) == (Verdict.STILL_SHORT, "step")
+
+
+def test_without_a_step_left_only_what_helped_is_kept() -> None:
+    last = judged(seen(6, 6), still_short=True, step=3)
+    assert told(last) == (Verdict.STILL_SHORT, "roll_back")
+    helped = judged(seen(8, 4, rescued=4), still_short=True, step=3)
+    assert told(helped) == (Verdict.STILL_SHORT, "done")
+    kept = judged(seen(6, 6), still_short=True, step=3, unchanged="keep")
+    assert told(kept) == (Verdict.STILL_SHORT, "done")
+
+
+def test_a_rare_outlier_at_the_new_limit_is_no_reason_to_go_on() -> None:
+    assert told(judged(seen(100, 2), seen(50, 40), still_short=True)) == (
+        Verdict.IMPROVED,
+        "done",
+    )
+
+
+def test_a_failure_that_has_become_much_rarer_is_improved() -> None:
+    assert told(judged(seen(100, 10), seen(100, 60))) == (Verdict.IMPROVED, "done")
+
+
+def test_a_failure_that_may_have_become_rarer_waits_for_more_traffic() -> None:
+    before, after = seen(8, 4), seen(8, 1)
+    assert told(judged(after, before)) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
+    assert told(judged(after, before, windows_used=6)) == (Verdict.UNCHANGED, "roll_back")
+
+
+def test_before_that_shows_nothing_proves_nothing() -> None:
+    assert told(judged(seen(10), seen(0))) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
