@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from autorepair_lab.lab import ENVIRONMENT, PROJECT, Lab
+from autorepair_lab.lab import PROJECT, Lab
+from autorepair_lab.stage import at_home, set_the_stage
 
 EVENTS = PROJECT / "events"
 
@@ -30,11 +31,8 @@ def invoke(step: str, event: Path | None) -> None:
     name = _snake(step)
     payload = _payload(event or _sample(name, step))
     with Lab(progress=lambda what: click.echo(what, err=True)) as lab:
-        answer = lab.clients.lambda_.invoke(
-            FunctionName=f"lambda-auto-repair-{name.replace('_', '-')}-{ENVIRONMENT}",
-            Payload=payload,
-            LogType="Tail",
-        )
+        set_the_stage(lab, PROJECT)
+        answer = lab.invoke_step(name, at_home(lab, PROJECT, payload))
         result = json.loads(answer["Payload"].read())
     click.echo(base64.b64decode(answer.get("LogResult", "")).decode(), err=True)
     click.echo(json.dumps(result, indent=2, ensure_ascii=False))

@@ -10,8 +10,10 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient
     from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_events import EventBridgeClient
     from types_boto3_iam import IAMClient
     from types_boto3_lambda import LambdaClient
+    from types_boto3_s3 import S3Client
     from types_boto3_ssm import SSMClient
 
 DUMMY_KEY = "lab"
@@ -37,5 +39,9 @@ class Clients:
         self.dynamodb: DynamoDBClient = session.client(
             "dynamodb", endpoint_url=endpoint, config=_CONFIG
         )
+        self.events: EventBridgeClient = session.client(
+            "events", endpoint_url=endpoint, config=_CONFIG
+        )
         self.iam: IAMClient = session.client("iam", endpoint_url=endpoint, config=_CONFIG)
+        self.s3: S3Client = session.client("s3", endpoint_url=endpoint, config=_CONFIG)
         self.ssm: SSMClient = session.client("ssm", endpoint_url=endpoint, config=_CONFIG)

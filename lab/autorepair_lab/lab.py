@@ -22,12 +22,13 @@ from autorepair_lab.admission import Admission
 from autorepair_lab.clients import DUMMY_KEY, Clients
 from autorepair_lab.deploy import sam
 from autorepair_lab.deploy.cloudformation import CloudFormation
-from autorepair_lab.patient import PatientError, read_patient
+from autorepair_lab.patient import Patient, PatientError, read_patient
 from autorepair_lab.trail import Trail
 from autorepair_lab.ward import Ward
 
 if TYPE_CHECKING:
     from types_boto3_lambda.literals import RuntimeType
+    from types_boto3_lambda.type_defs import InvocationResponseTypeDef
 
 PROJECT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = "dev"
@@ -102,6 +103,7 @@ class Lab:
             workdir=self._workdir, port=port, region=REGION, account_id=ACCOUNT_ID, faults=faults
         )
         self._clients: Clients | None = None
+        self._admission: Admission | None = None
         self._trail: Trail | None = None
         self._ward: Ward | None = None
 
@@ -129,11 +131,35 @@ class Lab:
         return self._clients
 
     @property
+    def _open_admission(self) -> Admission:
+        if self._admission is None:
+            raise RuntimeError("the lab is not up")
+        return self._admission
+
+    @property
     def ward(self) -> Ward:
         """The patients. Raises RuntimeError before the lab is up."""
         if self._ward is None:
             raise RuntimeError("the lab is not up")
         return self._ward
+
+    def raise_alarm(self, patient: Patient) -> None:
+        """Put a patient's alarm into ALARM."""
+        self._open_admission.raise_alarm(patient)
+
+    def mute_alarms(self) -> None:
+        """Keep alarms from starting the state machine: for those who run single steps by hand."""
+        for rule in self.clients.events.list_rules()["Rules"]:
+            if "CloudWatch Alarm State Change" in rule.get("EventPattern", ""):
+                self.clients.events.disable_rule(Name=rule["Name"])
+
+    def invoke_step(self, name: str, payload: bytes) -> InvocationResponseTypeDef:
+        """Invoke the deployed function of a step, named as its module is."""
+        return self.clients.lambda_.invoke(
+            FunctionName=f"lambda-auto-repair-{name.replace('_', '-')}-{ENVIRONMENT}",
+            Payload=payload,
+            LogType="Tail",
+        )
 
     def close(self) -> None:
         """Stop everything and remove what was unpacked; closing twice does no harm."""
@@ -179,7 +205,7 @@ class Lab:
 
     def _open_ward(self, ready: Ready) -> None:
         clients = self._clients = Clients(ready.endpoint, REGION)
-        admission = Admission(
+        admission = self._admission = Admission(
             clients,
             policy_parameter=ready.policy_parameter,
             known_config_prefix=ready.known_config_prefix,

@@ -153,13 +153,16 @@ class ScriptedLambda:
         self.stubber = Stubber(self.client)
         self.stubber.activate()
         self.slept: list[float] = []
+        self.revision = "r1"
         self.functions = LambdaFunctions(
             self.client, account.digester, account.values, sleep=self.slept.append
         )
 
     def reads(self, **members: Any) -> ScriptedLambda:  # noqa: ANN401 - any member of the answer
         self.stubber.add_response(
-            "get_function_configuration", raw(**members), {"FunctionName": ARN}
+            "get_function_configuration",
+            raw(**{"RevisionId": self.revision} | members),
+            {"FunctionName": ARN},
         )
         return self
 
@@ -169,6 +172,7 @@ class ScriptedLambda:
             raw(LastUpdateStatus="InProgress", RevisionId=f"{revision}+"),
             {"FunctionName": ARN, "RevisionId": revision, **request},
         )
+        self.revision = f"{revision}+"
         return self
 
     def fails(

@@ -30,8 +30,8 @@ from unit.fakes import ACCOUNT, ARN, NAME, NOW, REGION, World, configuration
 
 TARGET = Target(function_name=NAME, function_arn=ARN, account_id=ACCOUNT, region=REGION)
 ALARM = Alarm(
-    name="orders-errors",
-    arn=f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:orders-errors",
+    name="patient-slow-invoice-errors",
+    arn=f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:patient-slow-invoice-errors",
     kind="metric",
     namespace="AWS/Lambda",
     metric_name="Errors",

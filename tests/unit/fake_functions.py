@@ -14,9 +14,9 @@ from autorepair.domain.configuration import (
 from autorepair.domain.errors import StaleConfigurationError, TargetNotFoundError
 from autorepair.domain.incident import Target
 
-ACCOUNT, REGION = "123456789012", "eu-central-1"
+ACCOUNT, REGION = "123456789012", "us-east-1"
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
-NAME = "orders"
+NAME = "patient-slow-invoice"
 ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{NAME}"
 
 

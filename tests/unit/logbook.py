@@ -13,8 +13,8 @@ from autorepair.domain.log_format import RawEvent, assemble
 
 START = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 TARGET = Target(
-    function_name="orders",
-    function_arn="arn:aws:lambda:eu-west-1:123456789012:function:orders",
+    function_name="patient-slow-invoice",
+    function_arn="arn:aws:lambda:eu-west-1:123456789012:function:patient-slow-invoice",
     account_id="123456789012",
     region="eu-west-1",
 )
@@ -27,7 +27,7 @@ def configured(**changes: object) -> FunctionConfiguration:
         version="$LATEST",
         memory_mb=256,
         timeout_s=10,
-        log_group="/aws/lambda/orders",
+        log_group="/aws/lambda/patient-slow-invoice",
         revision_id="r1",
         fingerprint="f1",
         tags={"auto-repair": "enabled"},

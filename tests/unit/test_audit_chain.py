@@ -17,7 +17,7 @@ def entry(number: int, summary: str = "it was so") -> Entry:
         key=f"step/{number}",
         kind=RecordKind.DIAGNOSIS_MADE,
         at=START,
-        function_name="orders",
+        function_name="patient-slow-invoice",
         summary=summary,
         data={"number": number, "nested": {"b": [1.5, None], "a": "é"}},
     )

@@ -101,7 +101,24 @@ def test_settings_classes_name_their_fields_in_lower_case() -> None:
 
 def test_a_request_that_lacks_a_field_is_no_missing_variable() -> None:
     words = "1 validation error for Order\ncustomer_id\n  Field required [type=missing]"
-    assert find(failing(words).evidence(declared=["CUSTOMER_ID"])) is None
+    evidence = failing(words).evidence(declared=["CUSTOMER_ID"], env_names=("CUSTOMER_ID",))
+    assert find(evidence) is None
+
+
+def test_a_request_that_lacks_a_declared_name_is_only_a_suspicion() -> None:
+    words = "1 validation error for Order\ncustomer_id\n  Field required [type=missing]"
+    finding = find(failing(words).evidence(declared=["CUSTOMER_ID"]))
+    assert finding is not None
+    assert finding.confidence < 0.8
+
+
+def test_a_plain_word_is_a_variable_only_where_it_is_declared() -> None:
+    log = failing("TOKEN must be set")
+    finding = find(log.evidence(declared=["TOKEN"]))
+    assert names(finding) == ("TOKEN",)
+    assert finding is not None
+    assert finding.confidence >= 0.9
+    assert find(log.evidence()) is None
 
 
 def test_a_default_that_breaks_points_at_the_declared_variable() -> None:
@@ -129,7 +146,8 @@ def test_declared_variables_that_are_not_set_either_come_along() -> None:
 
 
 def test_a_variable_that_is_set_is_not_missing() -> None:
-    assert find(failing(KEY_ERROR).evidence(env_names=("ORDERS_TABLE",))) is None
+    evidence = failing(KEY_ERROR).evidence(env_names=("ORDERS_TABLE",), declared=["ORDERS_TABLE"])
+    assert find(evidence) is None
 
 
 @pytest.mark.parametrize(
@@ -148,7 +166,7 @@ def test_ordinary_keys_and_words_are_no_variables(words: str) -> None:
 def test_a_key_error_without_its_frame_counts_only_for_declared_variables() -> None:
     words = "[ERROR] KeyError: 'ORDER_ID'\nTraceback"
     assert names(find(failing(words).evidence(declared=["ORDER_ID"]))) == ("ORDER_ID",)
-    assert find(failing(words).evidence(declared=["OTHER_ID"])) is None
+    assert find(failing(words).evidence()) is None
 
 
 def test_an_environment_that_cannot_be_read_proves_nothing() -> None:
@@ -178,6 +196,29 @@ def test_one_missing_variable_among_many_other_failures_is_less_sure() -> None:
     finding = find(log.evidence())
     assert finding is not None
     assert finding.confidence < 0.8
+
+
+def test_a_declared_variable_that_is_not_set_is_a_suspicion_where_nothing_names_it() -> None:
+    log = failing("[ERROR] TypeError: NoneType has no len\nTraceback")
+    evidence = log.evidence(declared=["ORDERS_TABLE"])
+    finding = find(evidence)
+    assert names(finding) == ("ORDERS_TABLE",)
+    assert finding is not None
+    assert 0.6 <= finding.confidence < 0.8
+    assert cites_exist(finding, evidence)
+
+
+def test_time_outs_do_not_make_an_unset_variable_suspicious() -> None:
+    log = Logbook()
+    log.time_out()
+    log.time_out()
+    assert find(log.evidence(declared=["ORDERS_TABLE"])) is None
+
+
+def test_an_enormous_line_is_searched_in_no_time() -> None:
+    log = failing("A" * 250_000 + " is not se")
+    log.fail("[ERROR] X: " + "A_" * 120_000 + "\nTraceback environment variable")
+    assert find(log.evidence()) is None
 
 
 def test_without_a_log_nothing_is_found() -> None:

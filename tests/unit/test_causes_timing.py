@@ -219,3 +219,10 @@ def test_time_outs_that_explain_few_of_the_failures_lower_the_confidence() -> No
     slow(finding)
     assert finding is not None
     assert finding.confidence < 0.8
+
+
+def test_an_arrow_in_a_step_is_not_a_call() -> None:
+    log = Logbook(timeout_s=2)
+    for _ in range(3):
+        log.time_out([(0.7, "page 1 -> rendered"), (1.4, "page 2 -> rendered")])
+    slow(find(log.evidence()))

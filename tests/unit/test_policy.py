@@ -80,3 +80,27 @@ def test_patterns_decide_which_variables_may_be_touched() -> None:
     assert not rules.may_touch("DATABASE_URL")
     assert EnvironmentRules().must_ask("LD_PRELOAD")
     assert not EnvironmentRules().must_ask("LOG_LEVEL")
+
+
+def test_overrides_apply_to_the_functions_they_name_the_later_ones_last() -> None:
+    policy = parse_policy(
+        json.dumps(
+            {
+                "modes": {"set_timeout": "auto"},
+                "overrides": [
+                    {"functions": "pay-*", "policy": {"modes": {"set_timeout": "ask"}}},
+                    {"functions": "pay-out", "policy": {"caps": {"timeout_s": 30}}},
+                ],
+            }
+        )
+    )
+    assert policy.for_function("patient-slow-invoice").mode_of(RepairKind.SET_TIMEOUT) is Mode.AUTO
+    assert policy.for_function("pay-in").mode_of(RepairKind.SET_TIMEOUT) is Mode.ASK
+    payout = policy.for_function("pay-out")
+    assert (payout.mode_of(RepairKind.SET_TIMEOUT), payout.caps.timeout_s) == (Mode.ASK, 30)
+
+
+def test_a_faulty_override_makes_the_policy_unreadable() -> None:
+    text = '{"overrides": [{"functions": "*", "policy": {"caps": {"timeout_s": 0}}}]}'
+    with pytest.raises(PolicyUnreadableError, match="timeout_s"):
+        parse_policy(text)

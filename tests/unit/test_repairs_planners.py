@@ -82,7 +82,9 @@ def lacking(*names: str) -> Diagnosis:
     return diagnosed(RootCause.MISSING_ENV_VAR, EnvironmentNeed(names=names))
 
 
-GATEWAY = Caller(kind="apigateway", source="orders-api", timeout_limit_s=29, reason="REST")
+GATEWAY = Caller(
+    kind="apigateway", source="patient-slow-invoice-api", timeout_limit_s=29, reason="REST"
+)
 
 
 def test_an_unknown_need_of_time_is_met_by_the_double() -> None:
@@ -120,7 +122,7 @@ def test_a_caller_that_waits_no_longer_leaves_nothing_to_raise() -> None:
     result = planned(configured(timeout_s=29), slow(seen=29), callers=(GATEWAY,))
     assert refused(result) is RefusalCode.CALLER_LIMIT
     assert isinstance(result, Refusal)
-    assert "orders-api" in result.why
+    assert "patient-slow-invoice-api" in result.why
     assert "REST" in result.why
 
 

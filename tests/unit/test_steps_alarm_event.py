@@ -34,7 +34,7 @@ def names(seen: Sighting) -> list[str]:
 
 def test_a_single_metric_alarm_names_its_function_metric_and_threshold() -> None:
     seen = sighting("single_metric")
-    assert names(seen) == ["orders"]
+    assert names(seen) == ["patient-slow-invoice"]
     assert (seen.state, seen.alarm.kind) == ("ALARM", "metric")
     assert (seen.alarm.metric_name, seen.alarm.statistic) == ("Errors", "Sum")
     assert (seen.alarm.period_s, seen.alarm.threshold) == (60, 1.0)
@@ -68,16 +68,16 @@ def test_the_resource_dimension_names_the_alias() -> None:
 
 def test_metric_math_over_one_function_names_it_once() -> None:
     seen = sighting("metric_math")
-    assert (seen.alarm.kind, names(seen)) == ("metric_math", ["orders"])
+    assert (seen.alarm.kind, names(seen)) == ("metric_math", ["patient-slow-invoice"])
 
 
 def test_metric_math_over_two_functions_names_both() -> None:
-    assert names(sighting("metric_math_several_functions")) == ["orders", "invoices"]
+    assert names(sighting("metric_math_several_functions")) == ["patient-slow-invoice", "invoices"]
 
 
 def test_an_anomaly_alarm_names_its_function() -> None:
     seen = sighting("anomaly")
-    assert (seen.alarm.kind, names(seen)) == ("anomaly", ["orders"])
+    assert (seen.alarm.kind, names(seen)) == ("anomaly", ["patient-slow-invoice"])
 
 
 def test_a_composite_alarm_names_no_function_and_says_what_silences_it() -> None:
@@ -101,32 +101,32 @@ def test_a_metric_of_another_account_shows_that_account() -> None:
 def test_metrics_that_disagree_on_the_alias_name_the_function_as_a_whole() -> None:
     raw = event("metric_math")
     dimensions = raw["detail"]["configuration"]["metrics"][1]["metricStat"]["metric"]["dimensions"]
-    dimensions["Resource"] = "orders:live"
+    dimensions["Resource"] = "patient-slow-invoice:live"
     assert read_event(raw, started_at=STARTED).functions[0].qualifier is None
 
 
 def test_a_start_by_hand_is_an_alarm_of_its_own_kind() -> None:
     seen = sighting("manual")
-    assert (seen.alarm.kind, names(seen)) == ("manual", ["orders"])
+    assert (seen.alarm.kind, names(seen)) == ("manual", ["patient-slow-invoice"])
     assert seen.alarm.changed_at == STARTED
     assert seen.accounts == frozenset()
 
 
 def test_a_start_by_hand_may_name_the_function_by_its_qualified_arn() -> None:
-    arn = "arn:aws:lambda:eu-central-1:123456789012:function:orders:7"
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:patient-slow-invoice:7"
     seen = read_event({"functionName": arn, "manual": True}, started_at=STARTED)
     assert seen.functions[0].qualifier == "7"
     assert set(seen.accounts) == {"123456789012"}
-    assert seen.region == "eu-central-1"
+    assert seen.region == "us-east-1"
 
 
 def test_a_name_with_a_qualifier_is_split() -> None:
-    reference = read_function_reference("orders:live")
-    assert (reference.function_name, reference.qualifier) == ("orders", "live")
+    reference = read_function_reference("patient-slow-invoice:live")
+    assert (reference.function_name, reference.qualifier) == ("patient-slow-invoice", "live")
 
 
 @pytest.mark.parametrize(
-    "text", ["arn:aws:s3:::bucket", "arn:aws:sqs:eu-central-1:1:function:q", "", "a b", "x" * 65]
+    "text", ["arn:aws:s3:::bucket", "arn:aws:sqs:us-east-1:1:function:q", "", "a b", "x" * 65]
 )
 def test_what_names_no_function_is_malformed(text: str) -> None:
     with pytest.raises(MalformedEventError, match="functionName"):
@@ -155,7 +155,7 @@ def test_a_malformed_event_is_told_by_its_field(path: tuple[str, ...], field: st
 
 def test_a_start_by_hand_has_to_say_so() -> None:
     with pytest.raises(MalformedEventError, match="manual"):
-        read_event({"functionName": "orders"}, started_at=STARTED)
+        read_event({"functionName": "patient-slow-invoice"}, started_at=STARTED)
 
 
 def test_the_message_of_a_malformed_event_does_not_quote_its_input() -> None:

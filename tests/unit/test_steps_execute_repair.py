@@ -63,7 +63,7 @@ def executed(world: World, **keys: object) -> ChangeRecord:
 
 
 def timeout_now(world: World) -> int:
-    return world.functions.by_name["orders"].timeout_s
+    return world.functions.by_name["patient-slow-invoice"].timeout_s
 
 
 def test_the_change_is_made_recorded_before_and_after_and_announced() -> None:
@@ -114,7 +114,7 @@ def test_run_again_after_it_was_applied_it_writes_nothing_and_says_the_same() ->
     world = world_under()
     first = executed(world)
     world.clock.advance(30)
-    world.alarms.recovered = {"orders-errors"}
+    world.alarms.recovered = {"patient-slow-invoice-errors"}
     assert executed(world) == first
     assert world.functions.writes == 1
     assert world.kinds(INCIDENT) == [PLANNED, APPLIED]
@@ -125,7 +125,7 @@ def test_a_write_whose_answer_was_lost_is_finished_even_if_the_alarm_recovered()
     world.functions.fails_after_write = TransientServiceError("the answer was lost")
     with pytest.raises(TransientServiceError):
         executed(world)
-    world.alarms.recovered = {"orders-errors"}
+    world.alarms.recovered = {"patient-slow-invoice-errors"}
     assert executed(world).status == "applied"
     assert world.functions.writes == 1
 
@@ -144,14 +144,14 @@ def test_a_write_that_never_happened_is_checked_again_from_the_start() -> None:
     world.functions.refusals = [TransientServiceError("throttled")]
     with pytest.raises(TransientServiceError):
         executed(world)
-    world.alarms.recovered = {"orders-errors"}
+    world.alarms.recovered = {"patient-slow-invoice-errors"}
     assert executed(world).status == "recovered"
     assert timeout_now(world) == 3
 
 
 def test_an_alarm_back_to_ok_leads_to_no_write() -> None:
     world = world_under()
-    world.alarms.recovered = {"orders-errors"}
+    world.alarms.recovered = {"patient-slow-invoice-errors"}
     record = executed(world)
     assert (record.status, world.functions.applied) == ("recovered", [])
     assert world.kinds(INCIDENT) == [WITHHELD]
@@ -323,7 +323,7 @@ def test_the_window_is_the_policys_when_traffic_is_busy_enough() -> None:
 @pytest.mark.parametrize(
     ("seen", "minutes", "window"),
     [
-        (5, 15, 600),  # one in three minutes: fifteen minutes for five, well within six windows
+        (5, 15, 600),  # seconds apart: five more come within one window
         (1, 15, 750),  # five need 75 minutes: six windows of twelve and a half
         (1, 1440, 43_200),  # one a day: capped so that all windows end within three days
         (0, 15, 600),  # nothing is known of the traffic

@@ -36,7 +36,7 @@ def handled(world: World, **keys: object) -> Failure:
 
 
 def timeout_now(world: World) -> int:
-    return world.functions.by_name["orders"].timeout_s
+    return world.functions.by_name["patient-slow-invoice"].timeout_s
 
 
 def test_a_failure_before_any_write_is_recorded_closed_and_told() -> None:
@@ -157,7 +157,7 @@ def test_an_unforeseen_fault_is_kept_by_name_only() -> None:
 
 def test_without_an_incident_people_are_told_all_the_same() -> None:
     world = World()
-    state = {"detail": {"alarmName": "orders-errors"}, "failure": CAUGHT}
+    state = {"detail": {"alarmName": "patient-slow-invoice-errors"}, "failure": CAUGHT}
     result = handle_failure(HandleFailureInput.model_validate(state), world.ports)
     assert result.message_id == "message-1"
     assert world.audit.chains == {}

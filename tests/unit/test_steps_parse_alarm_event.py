@@ -14,7 +14,7 @@ from autorepair.steps.parse_alarm_event import ParseAlarmEventInput, parse_alarm
 from unit.fakes import ACCOUNT, ARN, NOW, FakeFunctions, World, configuration
 
 EVENTS = Path(__file__).parents[2] / "events" / "alarm"
-EXECUTION = f"arn:aws:states:eu-central-1:{ACCOUNT}:execution:repair:one"
+EXECUTION = f"arn:aws:states:us-east-1:{ACCOUNT}:execution:repair:one"
 
 
 def event(name: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def test_a_start_by_hand_does_not_wait_for_other_alarms() -> None:
         ("cross_account", "another account: 210987654321"),
         ("composite", "composite"),
         ("foreign_namespace", "FunctionName"),
-        ("metric_math_several_functions", "invoices, orders"),
+        ("metric_math_several_functions", "invoices, patient-slow-invoice"),
     ],
 )
 def test_an_alarm_that_is_not_ours_is_ignored_with_a_record(name: str, why: str) -> None:
@@ -101,8 +101,8 @@ def test_an_event_of_another_account_is_ignored() -> None:
 
 
 def test_an_event_of_another_region_is_ignored() -> None:
-    raw = {**event("single_metric"), "region": "us-east-1"}
-    assert "another Region: us-east-1" in parsed(World(), raw).reason
+    raw = {**event("single_metric"), "region": "eu-central-1"}
+    assert "another Region: eu-central-1" in parsed(World(), raw).reason
 
 
 def test_a_malformed_event_is_ignored_with_a_record_of_the_field() -> None:
@@ -126,7 +126,7 @@ def test_the_services_own_functions_are_never_looked_at() -> None:
 
 def test_a_function_that_does_not_exist_is_ignored() -> None:
     incident = parsed(World(functions=FakeFunctions()), event("single_metric"))
-    assert "no function orders" in incident.reason
+    assert "no function patient-slow-invoice" in incident.reason
 
 
 def test_a_function_without_the_tag_is_ignored_with_a_record() -> None:
@@ -134,7 +134,7 @@ def test_a_function_without_the_tag_is_ignored_with_a_record() -> None:
     incident = parsed(world, event("single_metric"))
     assert "auto-repair=enabled" in incident.reason
     assert world.kinds(incident) == [RecordKind.ALARM_IGNORED]
-    assert world.audit.chain_of(incident.id)[0].entry.function_name == "orders"
+    assert world.audit.chain_of(incident.id)[0].entry.function_name == "patient-slow-invoice"
 
 
 def test_a_malformed_event_without_end_is_recorded_in_brief() -> None:

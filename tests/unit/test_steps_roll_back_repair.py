@@ -25,7 +25,7 @@ def rolled_back(world: World, change_record: ChangeRecord | None = None) -> Roll
 
 
 def timeout_now(world: World) -> int:
-    return world.functions.by_name["orders"].timeout_s
+    return world.functions.by_name["patient-slow-invoice"].timeout_s
 
 
 def test_the_setting_from_before_is_restored_and_recorded_before_and_after() -> None:
@@ -39,7 +39,9 @@ def test_the_setting_from_before_is_restored_and_recorded_before_and_after() -> 
 def test_the_function_ends_exactly_as_it_was() -> None:
     world = world_at()
     rolled_back(world)
-    assert world.functions.by_name["orders"].fingerprint == configuration().fingerprint
+    assert (
+        world.functions.by_name["patient-slow-invoice"].fingerprint == configuration().fingerprint
+    )
 
 
 def test_run_again_it_writes_nothing() -> None:

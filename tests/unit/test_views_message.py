@@ -160,7 +160,7 @@ def test_the_snippet_makes_each_kind_of_change_permanent() -> None:
 def test_the_question_says_what_would_be_changed_and_how_to_answer() -> None:
     asked = decision(action="ask", approval_timeout_s=7200)
     message = approval_message(course(decision=asked))
-    assert message.subject == "[Auto-Repair] approval needed: orders"
+    assert message.subject == "[Auto-Repair] approval needed: patient-slow-invoice"
     for told in (
         "timeout 3 s -> timeout 6 s",
         f"autorepair approve {INCIDENT.id}",

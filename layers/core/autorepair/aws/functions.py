@@ -107,7 +107,7 @@ class LambdaFunctions:
             edits.require_planned_on(reading)
             obstacle = self._write(reading, edits)
             if obstacle is None:
-                return self._after_write(change, edits)
+                return self._after_write(reading.revision_id, change, edits)
             if isinstance(obstacle, TransientServiceError):
                 return self._unless_lost(obstacle, change, edits)
         raise obstacle or StaleConfigurationError(f"{change.target.function_arn} kept moving")
@@ -138,13 +138,13 @@ class LambdaFunctions:
             return failure
         raise failure
 
-    def _after_write(self, change: Change, edits: Edits) -> Reading:
-        """Give the settled reading after a write.
+    def _after_write(self, revision_id: str, change: Change, edits: Edits) -> Reading:
+        """Give the settled reading after a write on ``revision_id``.
 
         Another writer may have come on top; that is only fatal where it took back the very
         setting that was written.
         """
-        reading = self._settled(change.target)
+        reading = self._settled(change.target, past=revision_id)
         if not edits.holds(reading, change.after):
             raise StaleConfigurationError(
                 f"{reading.arn} was changed by somebody else right after the write: "
@@ -159,9 +159,13 @@ class LambdaFunctions:
             raise lost
         return reading
 
-    def _settled(self, target: Target) -> Reading:
+    def _settled(self, target: Target, *, past: str = "") -> Reading:
+        """Wait until no update is under way, and until the revision ``past`` is past.
+
+        A reading right after a write may still show what was there before it.
+        """
         delay, waited = _FIRST_POLL_S, 0.0
-        while (reading := self._reading(target.function_arn)).update_status == "InProgress":
+        while _is_moving(reading := self._reading(target.function_arn), past):
             if waited >= self._settle_s:
                 raise UpdateInProgressError(
                     f"an update of {target.function_arn} has not settled within "
@@ -188,6 +192,11 @@ class LambdaFunctions:
             tags=dict(tags),
             reserved_concurrency=concurrency.get("ReservedConcurrentExecutions"),
         )
+
+
+def _is_moving(reading: Reading, past: str) -> bool:
+    is_outdated = past != "" and reading.revision_id == past
+    return is_outdated or reading.update_status == "InProgress"
 
 
 def _in_effect(reading: Reading) -> Reading:

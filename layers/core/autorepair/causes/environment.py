@@ -7,14 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from autorepair.causes.cause import Cause
-from autorepair.causes.limits import share_of_failures, weighed_down
+from autorepair.causes.limits import reports_of, share_of_failures, weighed_down
 from autorepair.domain.change import RepairKind
 from autorepair.domain.diagnosis import EnvironmentNeed, Finding, RootCause
 from autorepair.domain.evidence import Evidence, LogLine
 from autorepair.domain.log_text import plain_text
 
-_NAME = r"[\"'`]?([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)[\"'`]?"
-_BARE = r"([A-Z][A-Z0-9_]{2,127})"
+# Bounded, and begun at a word's start only: log lines are written by strangers too, and a search
+# must not take longer for a long one than its length.
+_NAME = r"[\"'`]?(?<![A-Za-z0-9_])([A-Z][A-Z0-9_]{0,126}[A-Z0-9])(?![A-Za-z0-9_])[\"'`]?"
+_BARE = r"(?<![A-Za-z0-9_])([A-Z][A-Z0-9_]{2,127})(?![A-Za-z0-9_])"
+_LONGEST = 20_000
+# Enough to ask a person, too little to act unattended.
+_SUSPICION = 0.65
+_NEARLY_ALL = 0.8
 _LACK = (
     r"(?i:(?:is|was|are)(?: not|n't) (?:set|defined|found|configured|provided|present|specified)"
     r"|(?:is|was) (?:missing|required|undefined|unset|empty|null|mandatory|absent)"
@@ -42,9 +48,9 @@ _NAMED_AS_VARIABLE = (
 # The message says that a name that looks like a variable is lacking.
 _LACKING = (
     re.compile(rf"required key {_BARE} missing value"),
-    re.compile(rf"\b{_BARE}[\"'`]?:? {_LACK}"),
+    re.compile(rf"{_BARE}[\"'`]?:? {_LACK}"),
     re.compile(rf"Could not resolve placeholder '{_BARE}'"),
-    re.compile(rf"(?:[Mm]issing|[Rr]equired)(?: required)?:? {_BARE}\b"),
+    re.compile(rf"(?:[Mm]issing|[Rr]equired)(?: required)?:? {_BARE}"),
 )
 # A settings class of pydantic: the field's name on its own line.
 _SETTINGS = re.compile(r"validation errors? for \w*(?:Settings|Config|Env)\w*", re.IGNORECASE)
@@ -70,9 +76,9 @@ def _diagnose(evidence: Evidence) -> Finding | None:
     if evidence.configuration.is_env_unreadable:
         return None
     proofs = _proofs(evidence)
-    if not proofs:
-        return None
     undone = _declared_but_unset(evidence)
+    if not proofs:
+        return _by_declaration(evidence, undone)
     names = tuple(sorted({*proofs, *undone}))
     lines = {line.id: line for proof in proofs.values() for line in proof.lines.values()}
     share = share_of_failures(evidence, _explained(evidence, list(lines.values())))
@@ -86,6 +92,26 @@ def _diagnose(evidence: Evidence) -> Finding | None:
     )
 
 
+def _by_declaration(evidence: Evidence, undone: set[str]) -> Finding | None:
+    """Suspect the variables that ought to be set where errors, and nothing else, are seen.
+
+    Nothing in the log names them, so this is for a person to decide.
+    """
+    errors = [i for i in evidence.failures if i.status in {"error", "crash"}]
+    if not undone or not errors or share_of_failures(evidence, len(errors)) < _NEARLY_ALL:
+        return None
+    return Finding(
+        cause=RootCause.MISSING_ENV_VAR,
+        confidence=_SUSPICION,
+        why=(
+            f"invocations fail, and {', '.join(sorted(undone))}, declared by the operator, is not "
+            "set; the log does not say that this is why"
+        ),
+        cites=reports_of(tuple(errors)),
+        need=EnvironmentNeed(names=tuple(sorted(undone))),
+    )
+
+
 def _proofs(evidence: Evidence) -> dict[str, _Proof]:
     """Find the missing variables in the lines of failed invocations and of cold starts."""
     is_set = set(evidence.configuration.env_names)
@@ -93,7 +119,7 @@ def _proofs(evidence: Evidence) -> dict[str, _Proof]:
     suspects = _failing_lines(evidence)
     proofs: dict[str, _Proof] = {}
     for line in suspects:
-        for name, confidence in _named(plain_text(line.message), declared):
+        for name, confidence in _named(plain_text(line.message)[:_LONGEST], declared):
             if name in is_set or name in _NOT_VARIABLES:
                 continue
             proof = proofs.setdefault(name, _Proof(name, confidence))
@@ -105,8 +131,6 @@ def _proofs(evidence: Evidence) -> dict[str, _Proof]:
 def _failing_lines(evidence: Evidence) -> list[LogLine]:
     """Give the lines in which a failure could speak: those of failures, and nobody's."""
     failed = {i.request_id for i in evidence.failures}
-    if not failed:
-        return []
     streams = {i.stream for i in evidence.failures}
     return [
         line

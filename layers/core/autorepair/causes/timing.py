@@ -42,16 +42,18 @@ _WAITING = re.compile(
     r"|heartbeat|keep-?alive|reconnect(?:ing)?|sleeping)\b|等待|重试",
     re.IGNORECASE,
 )
+_VERB = r"(?:GET|POST|PUT|PATCH|DELETE)"
 _OUTGOING = re.compile(
-    r"->|=>|→|\b(?:connecting|calling|requesting|fetching from|querying|invoking|awaiting"
-    r"|(?:GET|POST|PUT|PATCH|DELETE) (?:https?:|/|\w))|正在连接|请求",
+    rf"(?:->|=>|→|>>) ?(?:https?:|{_VERB})|\b{_VERB} (?:https?:|/|\w)"
+    r"|\b(?:connecting|calling|requesting|fetching from|querying|invoking|awaiting)\b"
+    r"|正在连接|请求",
     re.IGNORECASE,
 )
 _DOWNSTREAM = re.compile(
     r"ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN|Throttl|TooManyRequests"
-    r"|Rate exceeded|SlowDown|(?:Connect|Read|Socket)Timeout|[Rr]ead timed out|[Cc]onnect(?:ion)? timed out"
-    r"|[Cc]onnection (?:refused|reset|aborted)|Could not connect|\b50[234]\b.{0,30}"
-    r"(?:Bad Gateway|Unavailable|Timeout)|Max retries exceeded",
+    r"|Rate exceeded|SlowDown|(?:Connect|Read|Socket)Timeout|[Rr]ead timed out"
+    r"|[Cc]onnect(?:ion)? timed out|[Cc]onnection (?:refused|reset|aborted)|Could not connect"
+    r"|\b50[234]\b.{0,30}(?:Bad Gateway|Unavailable|Timeout)|Max retries exceeded",
 )
 _INIT_TIMED_OUT = re.compile(r"(?:INIT|RESTORE)_REPORT .*Status: timeout", re.DOTALL)
 _FRACTION = re.compile(r"\b(\d{1,9}) ?(?:of|/) ?(\d{1,9})\b|\b\d{1,2}(?:\.\d+)? ?%")

@@ -123,4 +123,6 @@ class EvidenceSummary(Value):
     invocations: int
     failures: int
     log_lines: int
+    first_invocation_at: Instant | None = None
+    last_invocation_at: Instant | None = None
     gaps: tuple[Gap, ...]

@@ -31,9 +31,9 @@ class _Draft:
 
     request_id: str
     stream: str
+    seen_at: datetime
     version: str | None = None
     started_at: datetime | None = None
-    seen_at: datetime | None = None
     has_timed_out: bool = False
     timed_out_ms: float | None = None
     failure_type: str | None = None
@@ -128,8 +128,7 @@ def _read_event(
         stream.unowned.append(index)
         return
     owners[index] = owner
-    draft = stream.drafts.setdefault(owner, _Draft(owner, stream.name))
-    draft.seen_at = draft.seen_at or event.at
+    draft = stream.drafts.setdefault(owner, _Draft(owner, stream.name, event.at))
     if record.kind == "start":
         _open(stream, draft, event, record, owners)
     else:
@@ -193,13 +192,10 @@ def _finish(draft: _Draft) -> Invocation:
 def _started_at(draft: _Draft, duration_ms: float | None) -> datetime:
     if draft.started_at is not None:
         return draft.started_at
-    seen_at = draft.seen_at
-    if seen_at is None:
-        raise AssertionError("a draft is only made for an event")
     try:
-        return seen_at - timedelta(milliseconds=duration_ms or 0)
+        return draft.seen_at - timedelta(milliseconds=duration_ms or 0)
     except OverflowError:
-        return seen_at
+        return draft.seen_at
 
 
 def _version_of(draft: _Draft) -> str:

@@ -112,12 +112,25 @@ def window_s(rules: VerificationRules, evidence: EvidenceSummary) -> int:
 
     At the rate seen before the alarm, all windows together have to show ``min_invocations``.
     """
-    observed_s = (evidence.window_end - evidence.window_start).total_seconds()
-    if not evidence.invocations or observed_s <= 0:
+    gap_s = _gap_s(evidence)
+    if gap_s is None:
         return rules.window_s
-    needed_s = rules.min_invocations * observed_s / evidence.invocations
+    needed_s = rules.min_invocations * gap_s
     longest_s = min(DAY_S, LONGEST_WATCH_S // rules.max_windows)
     return max(rules.window_s, min(longest_s, math.ceil(needed_s / rules.max_windows)))
+
+
+def _gap_s(evidence: EvidenceSummary) -> float | None:
+    """Give the mean time from one invocation to the next, in seconds; None if nothing was seen.
+
+    Of a single invocation only this is known: there was one in the whole span looked at.
+    """
+    first, last = evidence.first_invocation_at, evidence.last_invocation_at
+    if not evidence.invocations:
+        return None
+    if evidence.invocations == 1 or first is None or last is None:
+        return (evidence.window_end - evidence.window_start).total_seconds()
+    return (last - first).total_seconds() / (evidence.invocations - 1)
 
 
 def _remembered(given: ExecuteRepairInput, ports: Ports) -> ChangeRecord | None:

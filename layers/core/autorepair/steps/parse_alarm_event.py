@@ -65,7 +65,7 @@ def parse_alarm_event(given: ParseAlarmEventInput, ports: Ports) -> Incident:
             "disposition": "opened",
             "reason": sighting.alarm.reason or "the alarm is in ALARM",
             "target": target,
-            "settle_s": 0 if sighting.alarm.kind == "manual" else _settle_s(ports),
+            "settle_s": 0 if sighting.alarm.kind == "manual" else _settle_s(target, ports),
         }
     )
     return _open(opened, ports)
@@ -146,9 +146,9 @@ def _partition(alarm_arn: str, region: str) -> str:
     return next((p for start, p in prefixes.items() if region.startswith(start)), "aws")
 
 
-def _settle_s(ports: Ports) -> int:
+def _settle_s(target: Target, ports: Ports) -> int:
     try:
-        return ports.policies.current().settle_s
+        return ports.policies.current().for_function(target.function_name).settle_s
     except PolicyUnreadableError:
         return Policy().settle_s
 

@@ -14,7 +14,7 @@ def policy_for(configuration: FunctionConfiguration, ports: Ports, *, is_fresh: 
     Raises:
         PolicyUnreadableError: It cannot be read or does not validate.
     """
-    policy = ports.policies.current(is_fresh=is_fresh)
+    policy = ports.policies.current(is_fresh=is_fresh).for_function(configuration.function_name)
     return policy.tightened_by(configuration.tags, is_approval_required=ports.is_approval_required)
 
 

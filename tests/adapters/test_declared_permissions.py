@@ -1,0 +1,249 @@
+"""What the adapters declare to need is what they call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, get_args
+
+import pytest
+
+from adapters.account import ARN, AUDIT_TABLE, NAME, NOW, STATE_TABLE, TARGET, Account, incident
+from autorepair.aws.alarms import CloudWatchAlarms
+from autorepair.aws.announcer import EventBridgeAnnouncer
+from autorepair.aws.audit_trail import DynamoAuditTrail
+from autorepair.aws.callers import LambdaCallers
+from autorepair.aws.clients import ServiceName
+from autorepair.aws.evidence_store import S3EvidenceStore
+from autorepair.aws.functions import LambdaFunctions
+from autorepair.aws.incident_state import DynamoIncidentState
+from autorepair.aws.known_config import SsmKnownConfig
+from autorepair.aws.logs import CloudWatchLogs
+from autorepair.aws.notifier import SnsNotifier
+from autorepair.aws.policies import SsmPolicies
+from autorepair.aws.snapshots import Snapshots
+from autorepair.domain.audit import Entry, RecordKind
+from autorepair.domain.change import (
+    Change,
+    ChangeRecord,
+    DeclaredSource,
+    EnvironmentSetting,
+    SealedValue,
+    TimeoutSetting,
+)
+from autorepair.domain.errors import LeaseHeldError
+from autorepair.domain.evidence import Evidence
+
+Use = Callable[[Account], object]
+
+
+@contextmanager
+def actions_called(account: Account) -> Iterator[set[str]]:
+    """Note, as IAM actions, what the shared clients are called for."""
+    noted: set[str] = set()
+    with ExitStack() as stack:
+        for service in get_args(ServiceName):
+            client: Any = account.clients._client(service).made
+
+            def note(model: Any, prefix: str = service, **_: object) -> None:  # noqa: ANN401
+                noted.add(f"{prefix}:{model.name}")
+
+            client.meta.events.register("before-call", note)
+            stack.callback(client.meta.events.unregister, "before-call", note)
+        yield noted
+
+
+def state(account: Account) -> DynamoIncidentState:
+    return DynamoIncidentState(account.clients.dynamodb, table=STATE_TABLE, clock=account.clock)
+
+
+def audit(account: Account) -> DynamoAuditTrail:
+    return DynamoAuditTrail(account.clients.dynamodb, table=AUDIT_TABLE)
+
+
+def open_twice(account: Account) -> None:
+    state(account).open(incident("i1"))
+    state(account).open(incident("i2"))
+
+
+def contend_for_the_lease(account: Account) -> None:
+    state(account).acquire_lease(TARGET, holder="i1", seconds=60)
+    with pytest.raises(LeaseHeldError):
+        state(account).acquire_lease(TARGET, holder="i2", seconds=60)
+
+
+def release(account: Account) -> None:
+    held = DynamoIncidentState(account.clients.dynamodb, table=STATE_TABLE, clock=account.clock)
+    state(account).release_lease(held.acquire_lease(TARGET, holder="i1", seconds=60))
+
+
+def remember(account: Account) -> None:
+    setting = TimeoutSetting(timeout_s=3)
+    change = Change(target=TARGET, before=setting, after=setting, planned_on="f")
+    record = ChangeRecord(status="planned", reason="r", change=change)
+    state(account).remember_change(incident(), record)
+
+
+def append(account: Account) -> None:
+    kind = RecordKind.INCIDENT_OPENED
+    entry = Entry(incident_id="i", key="k", kind=kind, at=NOW, function_name=None, summary="s")
+    audit(account).append(entry)
+
+
+def resolve(account: Account) -> None:
+    make_secret(account)
+    account.known_config.resolve(NAME, "DATABASE_URL")
+
+
+def declared(account: Account) -> None:
+    account.declare("STAGE", {"type": "literal", "value": "x"})
+    account.digester._keys.clear()
+    account.known_config.declared(account.configuration())
+
+
+def publish(account: Account) -> None:
+    arn = account.clients.sns.create_topic(Name="t")["TopicArn"]
+    notifier = SnsNotifier(account.clients.sns, topic_arn=arn)
+    notifier.publish(subject="s", message="m", attributes={})
+
+
+def announce(account: Account) -> None:
+    account.clients.events.create_event_bus(Name="bus")
+    EventBridgeAnnouncer(account.clients.events, bus="bus").announce("IncidentOpened", {})
+
+
+def read_policy(account: Account) -> None:
+    account.clients.ssm.put_parameter(Name="/policy", Value="{}", Type="String")
+    SsmPolicies(account.clients.ssm, parameter="/policy").current()
+
+
+def put_and_get_evidence(account: Account) -> None:
+    bucket = "evidence"
+    account.clients.s3.create_bucket(
+        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    store = S3EvidenceStore(account.clients.s3, bucket=bucket)
+    given = Evidence(
+        incident_id="i",
+        collected_at=NOW,
+        window_start=NOW,
+        window_end=NOW,
+        configuration=account.configuration(),
+    )
+    store.get(store.put(given))
+
+
+def read_callers(account: Account) -> None:
+    account.make_function()
+    account.clients.sqs.create_queue(QueueName="jobs")
+    account.clients.lambda_.create_event_source_mapping(
+        FunctionName=ARN,
+        EventSourceArn=ARN.replace("lambda", "sqs").replace("function:orders", "jobs"),
+    )
+    LambdaCallers(account.clients.lambda_, account.clients.sqs).read(TARGET)
+
+
+def make_secret(account: Account) -> None:
+    account.clients.secretsmanager.create_secret(
+        Name="db", SecretString="v", Tags=[{"Key": "auto-repair", "Value": "enabled"}]
+    )
+    account.declare("DATABASE_URL", {"type": "secretsmanager", "name": "db"})
+
+
+def apply_and_undo(account: Account) -> None:
+    account.make_function()
+    make_secret(account)
+    functions = LambdaFunctions(account.clients.lambda_, account.digester, account.values)
+    change = Change(
+        target=TARGET,
+        before=EnvironmentSetting(variables={"DATABASE_URL": SealedValue(snapshot_id="s")}),
+        after=EnvironmentSetting(variables={"DATABASE_URL": DeclaredSource()}),
+        planned_on=functions.read(TARGET).fingerprint,
+    )
+    functions.apply(change)
+    assert functions.apply(change.inverse()).fingerprint == change.planned_on
+
+
+def read_function(account: Account) -> None:
+    account.make_function()
+    LambdaFunctions(account.clients.lambda_, account.digester, account.values).read(TARGET)
+
+
+def seal_and_open(account: Account) -> None:
+    account.snapshots.seal("s", ARN, "A", "v")
+    account.snapshots.open("s", ARN, "A")
+
+
+def read_logs(account: Account) -> None:
+    logs = CloudWatchLogs(account.clients.logs)
+    logs.read(account.configuration(), start=NOW.replace(hour=1), end=NOW)
+
+
+STATE = DynamoIncidentState.permissions
+STORE = S3EvidenceStore.permissions
+# A use may also do what it takes to have something to use; that is in the third column.
+USES: list[tuple[Use, frozenset[str], set[str]]] = [
+    (open_twice, STATE["open"], set()),
+    (lambda a: state(a).close(incident()), STATE["close"], set()),
+    (contend_for_the_lease, STATE["acquire_lease"], set()),
+    (release, STATE["release_lease"], set()),
+    (lambda a: state(a).is_paused(), STATE["is_paused"], set()),
+    (remember, STATE["remember_change"], set()),
+    (lambda a: state(a).remembered_change(incident()), STATE["remembered_change"], set()),
+    (
+        lambda a: state(a).keep_task_token(incident(), "t", seconds=9),
+        STATE["keep_task_token"],
+        set(),
+    ),
+    (append, DynamoAuditTrail.permissions["append"], set()),
+    (lambda a: audit(a).chain_of("i"), DynamoAuditTrail.permissions["chain_of"], set()),
+    (
+        lambda a: CloudWatchAlarms(a.clients.cloudwatch).is_in_alarm("a"),
+        CloudWatchAlarms.permissions["is_in_alarm"],
+        set(),
+    ),
+    (publish, SnsNotifier.permissions["publish"], {"sns:CreateTopic"}),
+    (announce, EventBridgeAnnouncer.permissions["announce"], {"events:CreateEventBus"}),
+    (read_policy, SsmPolicies.permissions["current"], {"ssm:PutParameter"}),
+    (put_and_get_evidence, STORE["put"] | STORE["get"], {"s3:CreateBucket", "kms:GenerateMac"}),
+    (
+        read_callers,
+        LambdaCallers.permissions["read"],
+        {"lambda:CreateFunction", "lambda:CreateEventSourceMapping", "sqs:CreateQueue"},
+    ),
+    (
+        resolve,
+        SsmKnownConfig.permissions["resolve"],
+        {"secretsmanager:CreateSecret", "ssm:PutParameter"},
+    ),
+    (declared, SsmKnownConfig.permissions["declared"], {"ssm:PutParameter"}),
+    (read_function, LambdaFunctions.permissions["read"], {"lambda:CreateFunction"}),
+    (
+        apply_and_undo,
+        LambdaFunctions.permissions["apply"],
+        {"lambda:CreateFunction", "secretsmanager:CreateSecret", "ssm:PutParameter"},
+    ),
+    (seal_and_open, Snapshots.permissions["seal"] | Snapshots.permissions["open"], set()),
+    (read_logs, CloudWatchLogs.permissions["read"], {"kms:GenerateMac"}),
+]
+
+
+@pytest.mark.parametrize(("use", "needed", "prepared"), USES)
+def test_an_adapter_calls_what_it_declares_and_nothing_else(
+    account: Account, use: Use, needed: frozenset[str], prepared: set[str]
+) -> None:
+    with actions_called(account) as called:
+        use(account)
+
+    assert called - prepared == needed - prepared
+
+
+def test_no_adapter_asks_for_the_link_to_a_functions_code(account: Account) -> None:
+    account.make_function()
+    functions = LambdaFunctions(account.clients.lambda_, account.digester, account.values)
+
+    with actions_called(account) as called:
+        functions.read(TARGET)
+
+    assert "lambda:GetFunction" not in called
+    assert "lambda:GetFunctionConfiguration" in called
