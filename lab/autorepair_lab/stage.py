@@ -1,4 +1,4 @@
-"""Sets the stage for a sample event: what the samples speak of is there when a step looks for it."""
+"""Sets the stage for a sample event: what it speaks of is there when a step looks for it."""
 
 from __future__ import annotations
 

@@ -90,6 +90,13 @@ def test_a_change_that_was_taken_back_before_is_let_be() -> None:
     assert (result.undo, world.functions.applied) == ("undone", [])
 
 
+def test_a_change_that_was_handed_over_before_is_not_called_undone() -> None:
+    world = world_at(6, applied(status="handed_over"))
+    result = handled(world)
+    assert (result.undo, timeout_now(world)) == ("handed_over", 6)
+    assert "left to them" in result.reason
+
+
 def test_a_refused_change_leaves_nothing_to_take_back() -> None:
     world = world_at(3, applied(status="refused"))
     assert handled(world).undo == "nothing_to_undo"

@@ -61,6 +61,9 @@ def test_a_function_that_is_gone_is_handed_over() -> None:
     world = world_at()
     world.functions.by_name.clear()
     assert rolled_back(world).status == "conflict"
+    remembered = world.state.remembered_change(INCIDENT)
+    assert remembered is not None
+    assert (remembered.status, remembered.in_place) == ("handed_over", None)
 
 
 def test_a_pause_does_not_stop_a_rollback() -> None:

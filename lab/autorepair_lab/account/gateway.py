@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -62,6 +63,8 @@ class Gateway:
         self._observers: tuple[Observer, ...] = ()
         self._calls: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
+        # moto checks a condition and writes in two steps; DynamoDB does both in one.
+        self._one_by_one = {"dynamodb": threading.Lock()}
 
     def set_chain(self, chain: Sequence[Interceptor], observers: Sequence[Observer]) -> None:
         """Replace who is offered a call (in order), and who is told of successful ones."""
@@ -112,7 +115,8 @@ class Gateway:
     def _answer(self, parsed: Parsed, environ: Environ) -> HttpResponse:
         call = parsed.call
         try:
-            response = self._first_answer(parsed) or _checked(call, self._moto, environ)
+            with self._one_by_one.get(call.service, nullcontext()):
+                response = self._first_answer(parsed) or _checked(call, self._moto, environ)
         except CallRefusedError as refusal:
             return error_response(parsed, refusal.reply)
         except NotImplementedError as error:

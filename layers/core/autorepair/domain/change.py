@@ -118,12 +118,21 @@ class Change(Value):
 class ChangeRecord(Value):
     """What ExecuteRepair did: `$.change`; also what is remembered beside the state data.
 
-    ``planned`` is only ever remembered, before the write; ``kept`` and ``rolled_back`` only after
+    ``planned`` is only ever remembered, before the write; ``kept``, ``rolled_back`` and
+    ``handed_over`` (somebody changed the function, so it was left to them) only after
     verification: whoever has to clean up behind a dead execution leaves those alone.
     """
 
     status: Literal[
-        "planned", "applied", "stale", "recovered", "refused", "paused", "kept", "rolled_back"
+        "planned",
+        "applied",
+        "stale",
+        "recovered",
+        "refused",
+        "paused",
+        "kept",
+        "rolled_back",
+        "handed_over",
     ]
     reason: str
     change: Change | None
@@ -141,7 +150,7 @@ class ChangeRecord(Value):
         """
         if self.status in {"planned", "applied", "kept"} and self.change is not None:
             return self.change.after_step(self.origin)
-        return None if self.status == "rolled_back" else self.origin
+        return None if self.status in {"rolled_back", "handed_over"} else self.origin
 
 
 class RollbackRecord(Value):

@@ -130,10 +130,15 @@ class _Cleaning:
         if remembered.status == "rolled_back":
             self.undone, self.reason = "undone", "the change had been taken back before"
             return
+        if remembered.status == "handed_over":
+            self.undone = "handed_over"
+            self.reason = "somebody had changed the function since, so it was left to them"
+            return
         if remembered.in_place is not None:
             self._take_back(remembered.in_place)
+            status = "handed_over" if self.undone == "handed_over" else "rolled_back"
             self._ports.state.remember_change(
-                self.incident, remembered.model_copy(update={"status": "rolled_back"})
+                self.incident, remembered.model_copy(update={"status": status})
             )
 
     def _take_back(self, whole: Change) -> None:

@@ -58,7 +58,8 @@ def roll_back_repair(given: RollBackRepairInput, ports: Ports) -> RollbackRecord
         rollback = undo(given.whole, incident, ports)
     except LeaseHeldError as error:
         raise TransientServiceError(f"the lease is taken, try again: {error}") from error
-    ports.state.remember_change(incident, given.change.model_copy(update={"status": "rolled_back"}))
+    status = "handed_over" if rollback.status == "conflict" else "rolled_back"
+    ports.state.remember_change(incident, given.change.model_copy(update={"status": status}))
     record(
         ports,
         incident,
