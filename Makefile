@@ -5,25 +5,29 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SAM_VENV := .venv-sam
-PIP_FLAGS := --disable-pip-version-check --quiet --no-deps --require-hashes
+PIP_FLAGS := --disable-pip-version-check --quiet --quiet --no-deps --require-hashes
 STEP ?=
 EVENT ?=
 
-.PHONY: help setup demo test check lint types fresh-docs docs format invoke lab clean
+.PHONY: help python-version setup demo test check lint types fresh-docs docs format invoke lab clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
 setup: $(VENV)/.stamp $(SAM_VENV)/.stamp ## install everything, locked and hashed, into .venv
 
-$(VENV)/.stamp: requirements/dev.txt pyproject.toml
+python-version:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Python 3.11 to 3.13 is needed, and $(PYTHON) is another: make ... PYTHON=python3.13"; exit 1; }
+
+$(VENV)/.stamp: requirements/dev.txt pyproject.toml | python-version
 	@echo "Installing the locked tools into $(VENV) (about a minute, once) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install $(PIP_FLAGS) -r requirements/dev.txt
-	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(SAM_VENV)/.stamp: requirements/sam.txt
+$(SAM_VENV)/.stamp: requirements/sam.txt | python-version
 	@echo "Installing aws-sam-cli into $(SAM_VENV) (half a minute, once) ..."
 	@test -x $(SAM_VENV)/bin/python || $(PYTHON) -m venv $(SAM_VENV)
 	@$(SAM_VENV)/bin/python -m pip install $(PIP_FLAGS) -r requirements/sam.txt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -49,6 +50,7 @@ class Ward:
         self._progress = progress
         self._rows: dict[str, Row] = {}
         self._patients: dict[str, Patient] = {}
+        self._told: dict[str, int] = defaultdict(int)
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="patient")
 
@@ -99,17 +101,13 @@ class Ward:
 
     def _follow(self, patient: Patient) -> None:
         deadline = time.monotonic() + PATIENCE_S
-        told = 0
         answered = 0
         while (left := deadline - time.monotonic()) > 0:
+            told = self._told[patient.name]
             self._trail.wait(patient.function_name, _longer_than(told), min(left, 1.0))
-            records = self._trail.of(patient.function_name)
-            for record in records[told:]:
-                self._tell(patient, record)
-            told = len(records)
+            applied = self._tell_news(patient)
             if self.row(patient.name).outcome is not None:
                 return
-            applied = _repairs_in(records)
             if applied > answered:
                 answered = applied
                 self._drive_after(patient, applied)
@@ -117,13 +115,19 @@ class Ward:
 
     def _drive_after(self, patient: Patient, repairs: int) -> None:
         """Drive traffic on the repaired function until it is through or the next repair comes."""
-
-        def is_overtaken() -> bool:
-            return _repairs_in(self._trail.of(patient.function_name)) > repairs
-
-        failed, invoked = self._drive(patient, patient.traffic_after, is_overtaken)
+        failed, invoked = self._drive(
+            patient, patient.traffic_after, lambda: self._tell_news(patient) > repairs
+        )
         self._note(patient.name, failed_after=failed, invoked_after=invoked)
         self._progress(patient.name, f"{failed} of {invoked} invocations failed after the repair")
+
+    def _tell_news(self, patient: Patient) -> int:
+        """Tell what has been recorded since the last time; gives how many repairs there were."""
+        records = self._trail.of(patient.function_name)
+        for record in records[self._told[patient.name] :]:
+            self._tell(patient, record)
+        self._told[patient.name] = len(records)
+        return sum(record.kind == "repair_applied" for record in records)
 
     def _drive(
         self,
@@ -166,7 +170,3 @@ class Ward:
 
 def _longer_than(count: int) -> Callable[[tuple[Record, ...]], bool]:
     return lambda records: len(records) > count
-
-
-def _repairs_in(records: tuple[Record, ...]) -> int:
-    return sum(record.kind == "repair_applied" for record in records)
