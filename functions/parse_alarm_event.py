@@ -7,5 +7,7 @@ from autorepair.steps.parse_alarm_event import ParseAlarmEventInput, parse_alarm
 from autorepair.wiring import handler_for
 
 handler = handler_for(
-    ParseAlarmEventInput, parse_alarm_event, uses=("dynamodb", "events", "kms", "lambda", "ssm")
+    ParseAlarmEventInput,
+    parse_alarm_event,
+    uses=("cloudwatch", "dynamodb", "events", "lambda", "ssm"),
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import signal
 import threading
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from autorepair_lab.account.faults import Fault, FaultsInvalidError, load_faults
+from autorepair_lab.deploy.errors import SamError
 from autorepair_lab.lab import Lab
 
 
@@ -25,19 +27,34 @@ def lab() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="A JSON file of faults to inject.",
 )
-def up(port: int, faults_file: Path | None) -> None:
+@click.option(
+    "--approval",
+    type=click.Choice(["auto", "ask"]),
+    help="auto: the lab says yes to every request, unless the patient says otherwise. ask: every "
+    "answer is left to you. Without it patients are answered for as they say, others are not.",
+)
+def up(port: int, faults_file: Path | None, approval: Literal["auto", "ask"] | None) -> None:
     """Start a lab with the service deployed in it, and keep it up until it is stopped."""
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     faults = _faults(faults_file)
-    with Lab(port=port, faults=faults, progress=_say, patient_progress=_say_of) as running:
-        click.echo("\nPoint any AWS tool at the lab:")
-        for name, value in running.ready.exports().items():
-            click.echo(f"  export {name}={value}")
-        click.echo(f"\nLAB READY {running.ready.model_dump_json()}")
-        stopped.wait()
-        click.echo("stopping")
+    try:
+        with Lab(
+            port=port,
+            faults=faults,
+            approval=approval or "patients",
+            progress=_say,
+            patient_progress=_say_of,
+        ) as running:
+            click.echo("\nPoint any AWS tool at the lab:")
+            for name, value in running.ready.exports().items():
+                click.echo(f"  export {name}={value}")
+            click.echo(f"\nLAB READY {running.ready.model_dump_json()}")
+            stopped.wait()
+            click.echo("stopping")
+    except (SamError, OSError) as error:
+        raise click.ClickException(f"the lab did not start: {error}") from error
 
 
 def _faults(path: Path | None) -> tuple[Fault, ...]:

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
-from autorepair_cli.demo import demo
+from autorepair_cli.answering import approve, reject
+from autorepair_cli.audit import audit
 from autorepair_cli.docs import docs
-from autorepair_cli.invoke import invoke
-from autorepair_cli.lab import lab
+from autorepair_cli.incidents import incidents, show
+
+IN_THE_LAB = {name: f"autorepair_cli.{name}" for name in ("demo", "invoke", "lab")}
+"""Commands that need the emulated account: seconds to import, and not there for operators who
+installed the command line alone."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Imports the commands of the lab when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name all commands."""
+        return sorted({*super().list_commands(ctx), *IN_THE_LAB})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Give a command, imported if need be."""
+        if cmd_name in IN_THE_LAB and cmd_name not in self.commands:
+            self.add_command(getattr(import_module(IN_THE_LAB[cmd_name]), cmd_name))
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="lambda-auto-repair", prog_name="autorepair")
 def main() -> None:
     """Diagnose and repair failing Lambda functions, with proof, limits and a record."""
 
 
-main.add_command(demo)
-main.add_command(docs)
-main.add_command(invoke)
-main.add_command(lab)
+for command in (approve, audit, docs, incidents, reject, show):
+    main.add_command(command)

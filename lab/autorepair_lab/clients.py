@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
     from types_boto3_s3 import S3Client
     from types_boto3_ssm import SSMClient
+    from types_boto3_stepfunctions import SFNClient
 
 DUMMY_KEY = "lab"
 """Both halves of the credentials; the emulated account asks for none in particular."""
@@ -45,3 +46,6 @@ class Clients:
         self.iam: IAMClient = session.client("iam", endpoint_url=endpoint, config=_CONFIG)
         self.s3: S3Client = session.client("s3", endpoint_url=endpoint, config=_CONFIG)
         self.ssm: SSMClient = session.client("ssm", endpoint_url=endpoint, config=_CONFIG)
+        self.stepfunctions: SFNClient = session.client(
+            "stepfunctions", endpoint_url=endpoint, config=_CONFIG
+        )

@@ -13,15 +13,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
+from autorepair.aws.approvals import TaskTokenApprovals
+from autorepair.aws.audit_trail import DynamoAuditTrail
+from autorepair.aws.clock import SystemClock
 from autorepair.domain.policy import Policy
 from autorepair.domain.value import Value
+from autorepair.ports import AnswerPorts
 from autorepair_lab.account.faults import Fault
 from autorepair_lab.account.routes import RouteReply, RouteRequest
 from autorepair_lab.account.server import Account
 from autorepair_lab.admission import Admission
+from autorepair_lab.approver import ApprovalMode, Approver, Wish
 from autorepair_lab.clients import DUMMY_KEY, Clients
+from autorepair_lab.consultant import Consultant
 from autorepair_lab.deploy import sam
 from autorepair_lab.deploy.cloudformation import CloudFormation
+from autorepair_lab.meddler import Meddler
 from autorepair_lab.patient import Patient, PatientError, read_patient
 from autorepair_lab.trail import Trail
 from autorepair_lab.ward import Ward
@@ -53,6 +60,7 @@ LAB_POLICY = Policy.model_validate(
             "repairs_per_function_day": 100,
             "repairs_per_account_hour": 1000,
             "steps_per_incident": 3,
+            "incident_spacing_s": 0.2,
         },
         "breaker": {"repairs": 1000, "window_s": 600, "same_cause_functions": 1000},
         "verification": {"window_s": 3, "max_windows": 20, "min_invocations": 4},
@@ -93,9 +101,11 @@ class Lab:
         *,
         port: int = 0,
         faults: Sequence[Fault] = (),
+        approval: ApprovalMode = "patients",
         progress: Callable[[str], None] = lambda _what: None,
         patient_progress: Callable[[str, str], None] = lambda _patient, _what: None,
     ) -> None:
+        self._approval: ApprovalMode = approval
         self._progress = progress
         self._patient_progress = patient_progress
         self._workdir = Path(tempfile.mkdtemp(prefix="autorepair-lab-"))
@@ -106,6 +116,8 @@ class Lab:
         self._admission: Admission | None = None
         self._trail: Trail | None = None
         self._ward: Ward | None = None
+        self._approver: Approver | None = None
+        self._consultant = Consultant()
 
     def __enter__(self) -> Self:
         try:
@@ -167,6 +179,8 @@ class Lab:
             self._ward.close()
         if self._trail is not None:
             self._trail.close()
+        if self._approver is not None:
+            self._approver.close()
         self.account.close()
         shutil.rmtree(self._workdir, ignore_errors=True)
 
@@ -178,18 +192,7 @@ class Lab:
                 endpoint=lambda: self.account.endpoint, region=REGION, account_id=ACCOUNT_ID
             )
         )
-        build_dir = PROJECT / "build" / "lab"
-        with _only_one(build_dir.with_name("lab.lock")):
-            sam.build(PROJECT, build_dir, progress=self._progress)
-        parameters = json.loads((PROJECT / "parameters" / f"{ENVIRONMENT}.json").read_text())
-        outputs = sam.deploy(
-            build_dir,
-            endpoint=self.account.endpoint,
-            stack_name=STACK_NAME,
-            parameter_overrides={**parameters, "PythonRuntime": runtime()},
-            region=REGION,
-            progress=self._progress,
-        )
+        outputs = self._deploy(PROJECT / "build" / "lab")
         self.ready = Ready(
             endpoint=self.account.endpoint,
             state_machine_arn=outputs["StateMachineArn"],
@@ -203,6 +206,19 @@ class Lab:
         )
         self._open_ward(self.ready)
 
+    def _deploy(self, build_dir: Path) -> dict[str, str]:
+        parameters = json.loads((PROJECT / "parameters" / f"{ENVIRONMENT}.json").read_text())
+        with _only_one(build_dir.with_name("lab.lock")):
+            sam.build(PROJECT, build_dir, progress=self._progress)
+            return sam.deploy(
+                build_dir,
+                endpoint=self.account.endpoint,
+                stack_name=STACK_NAME,
+                parameter_overrides={**parameters, "PythonRuntime": runtime()},
+                region=REGION,
+                progress=self._progress,
+            )
+
     def _open_ward(self, ready: Ready) -> None:
         clients = self._clients = Clients(ready.endpoint, REGION)
         admission = self._admission = Admission(
@@ -213,15 +229,29 @@ class Lab:
             set_at_memory_limit=self.account.set_at_memory_limit,
         )
         admission.write_policy(LAB_POLICY)
-        self._trail = Trail(clients, ready.audit_table)
-        self._trail.start()
-        self._ward = Ward(
+        trail = self._trail = Trail(clients, ready.audit_table)
+        meddler = Meddler(clients, audit_table=ready.audit_table, tell=self._patient_progress)
+        self.account.add_observer(meddler)
+        self.account.add_interceptor(self._consultant)
+        ward = self._ward = Ward(
             clients,
             admission,
-            self._trail,
+            trail,
             invocations=self.account.invocations,
+            attend=(meddler, self._consultant),
             progress=self._patient_progress,
         )
+        self._approver = Approver(
+            _answer_ports(clients, ready),
+            mode=self._approval,
+            wish_of=lambda name: _wish(ward.patient_of(name)),
+            tell=self._patient_progress,
+        )
+        trail.tell(self._approver.hear)
+        trail.start()
+        self._add_routes()
+
+    def _add_routes(self) -> None:
         self.account.add_route("POST", r"/_lab/patients", self._admit)
         self.account.add_route("GET", r"/_lab/patients/(?P<name>[^/]+)", self._row)
         self.account.add_route("POST", r"/_lab/patients/(?P<name>[^/]+)/break", self._break)
@@ -256,9 +286,27 @@ class Lab:
         return RouteReply(self.ward.row(name).as_json())
 
 
+def _wish(patient: Patient | None) -> Wish | None:
+    return patient.approval if patient else None
+
+
+def _answer_ports(clients: Clients, ready: Ready) -> AnswerPorts:
+    clock = SystemClock()
+    return AnswerPorts(
+        clock=clock,
+        audit=DynamoAuditTrail(clients.dynamodb, table=ready.audit_table),
+        approvals=TaskTokenApprovals(
+            clients.dynamodb, clients.stepfunctions, table=ready.state_table, clock=clock
+        ),
+    )
+
+
 @contextmanager
 def _only_one(path: Path) -> Iterator[None]:
-    """Let labs that start side by side build one after the other."""
+    """Let labs that start side by side build and deploy one after the other.
+
+    A build takes the one before it away, so none may begin while another is being deployed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

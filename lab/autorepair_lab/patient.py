@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 
+from autorepair.domain.audit import RecordKind
 from autorepair.domain.change import RepairKind
 from autorepair.domain.configuration import MAX_MEMORY_MB, MAX_TIMEOUT_S
 from autorepair.domain.diagnosis import RootCause
@@ -74,6 +82,28 @@ class Expectation(Value):
     after: AfterWish = AfterWish()
 
 
+class Hand(Value):
+    """What a person changes on the function, by hand; what is not named stays as it is."""
+
+    timeout_s: int | None = Field(default=None, ge=1, le=MAX_TIMEOUT_S)
+    memory_mb: int | None = Field(default=None, ge=128, le=MAX_MEMORY_MB)
+    env: dict[str, str] | None = None
+    description: str | None = None
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("name at least one of timeout_s, memory_mb, env, description")
+        return self
+
+
+class Meddling(Value):
+    """A change by a person, made once, in the moment in which the service records ``at``."""
+
+    at: RecordKind
+    set: Hand
+
+
 class Patient(Value):
     """A patient's folder, read and validated; keys beside those it knows are ignored."""
 
@@ -93,6 +123,7 @@ class Patient(Value):
     alarm: AlarmWish = AlarmWish()
     at_memory_limit: Literal["kill", "stall"] = "kill"
     approval: Literal["approve", "reject", "none"] | None = None
+    meddle: Meddling | None = None
     policy: dict[str, JsonValue] = Field(default_factory=dict)
     bedrock: tuple[dict[str, JsonValue], ...] = ()
     expect: Expectation

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from autorepair.domain.change import RepairKind
 from autorepair.domain.incident import Outcome
 from autorepair.domain.value import Value
@@ -33,12 +35,14 @@ class Row(Value):
     invoked_before: int | None = None
     invoked_after: int | None = None
     seconds: float = 0.0
+    trouble: str | None = Field(default=None, exclude=True)
+    """Why the lab could not follow the patient to its end; not part of the result file."""
 
 
 def faults_of(row: Row, patient: Patient) -> tuple[str, ...]:
     """Say in what the row differs from what the patient expects; empty when in nothing."""
     wish = patient.expect
-    faults: list[str] = []
+    faults: list[str] = [] if row.trouble is None else [row.trouble]
     if row.outcome not in wish.outcome:
         faults.append(f"outcome is {row.outcome or 'none'}, expected {_any_of(wish.outcome)}")
     if wish.root_cause is not None and row.root_cause not in wish.root_cause:

@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from autorepair.domain.change import RepairKind
 from autorepair.domain.incident import Outcome
@@ -24,30 +24,41 @@ if TYPE_CHECKING:
 PATIENCE_S = 300.0
 """How long an incident may take before its row is left without an outcome."""
 
-MAX_AT_ONCE = 24
-
+MAX_AT_ONCE = 12
+"""Patients that are run side by side; more would slow one another down enough to be misjudged."""
 
 Progress = Callable[[str, str], None]
 """Is told (patient, what happened), from the thread that runs the patient."""
 
 
+class Attendant(Protocol):
+    """Has something to do for certain patients while they are run."""
+
+    def expect(self, patient: Patient) -> None:
+        """Take note of a patient before it is deployed."""
+        ...
+
+
 class Ward:
     """The patients of one lab."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is named where it is given
         self,
         clients: Clients,
         admission: Admission,
         trail: Trail,
         *,
         invocations: Callable[[str], Sequence[InvocationRecord]],
+        attend: Sequence[Attendant] = (),
         progress: Progress = lambda _patient, _what: None,
     ) -> None:
         self._clients = clients
         self._admission = admission
         self._trail = trail
         self._invocations = invocations
+        self._attendants = tuple(attend)
         self._progress = progress
+        self._is_over = threading.Event()
         self._rows: dict[str, Row] = {}
         self._patients: dict[str, Patient] = {}
         self._told: dict[str, int] = defaultdict(int)
@@ -56,11 +67,19 @@ class Ward:
 
     def admit(self, patient: Patient) -> str:
         """Deploy a patient; gives its function's name."""
+        for attendant in self._attendants:
+            attendant.expect(patient)
         name = self._admission.admit(patient)
         with self._lock:
             self._patients[patient.name] = patient
             self._rows[patient.name] = Row(patient=patient.name)
         return name
+
+    def patient_of(self, function_name: str) -> Patient | None:
+        """Give the patient whose function this is, if it is one's."""
+        with self._lock:
+            found = (p for p in self._patients.values() if p.function_name == function_name)
+            return next(found, None)
 
     def knows(self, name: str) -> bool:
         """Whether the patient has been admitted."""
@@ -77,32 +96,41 @@ class Ward:
         self._pool.submit(self.run, name)
 
     def close(self) -> None:
-        """Take no more patients; those that run are left to end with the process."""
+        """Take no more patients, and leave those that run where they are."""
+        self._is_over.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def run(self, name: str) -> Row:
-        """Break the patient, raise its alarm, follow it to the end; gives the finished row."""
+        """Break the patient, raise its alarm, follow it to the end; gives the finished row.
+
+        Whatever goes wrong on the way stands in the row: one patient is no reason to lose others.
+        """
         patient = self._patients[name]
         began = time.monotonic()
-        self._note(name, before=self._admission.read(patient.function_name))
-        self._break(patient)
-        self._follow(patient)
-        return self._note(
-            name,
-            after=self._admission.read(patient.function_name),
-            seconds=round(time.monotonic() - began, 1),
-        )
+        try:
+            self._note(name, before=self._admission.read(patient.function_name))
+            self._break(patient)
+            self._follow(patient)
+            self._note(name, after=self._admission.read(patient.function_name))
+        except Exception as error:  # noqa: BLE001 - shown to the person, in the row
+            if not self._is_over.is_set():
+                trouble = f"the lab lost this patient: {type(error).__name__}: {error}"
+                self._note(name, trouble=trouble)
+                self._progress(name, trouble)
+        return self._note(name, seconds=round(time.monotonic() - began, 1))
 
     def _break(self, patient: Patient) -> None:
         failed, invoked = self._drive(patient, patient.traffic)
         self._note(patient.name, failed_before=failed, invoked_before=invoked)
+        if self._is_over.is_set():
+            return
         self._progress(patient.name, f"{failed} of {invoked} invocations failed; alarm raised")
         self._admission.raise_alarm(patient)
 
     def _follow(self, patient: Patient) -> None:
         deadline = time.monotonic() + PATIENCE_S
         answered = 0
-        while (left := deadline - time.monotonic()) > 0:
+        while (left := deadline - time.monotonic()) > 0 and not self._is_over.is_set():
             told = self._told[patient.name]
             self._trail.wait(patient.function_name, _longer_than(told), min(left, 1.0))
             applied = self._tell_news(patient)
@@ -111,7 +139,8 @@ class Ward:
             if applied > answered:
                 answered = applied
                 self._drive_after(patient, applied)
-        self._progress(patient.name, f"no end after {PATIENCE_S:.0f} s")
+        if not self._is_over.is_set():
+            self._progress(patient.name, f"no end after {PATIENCE_S:.0f} s")
 
     def _drive_after(self, patient: Patient, repairs: int) -> None:
         """Drive traffic on the repaired function until it is through or the next repair comes."""
@@ -140,7 +169,7 @@ class Ward:
         for item in traffic:
             payload = json.dumps(item.payload).encode()
             for _ in range(item.count):
-                if is_over():
+                if self._is_over.is_set() or is_over():
                     break
                 self._clients.lambda_.invoke(FunctionName=patient.function_name, Payload=payload)
         fresh = self._invocations(patient.function_name)[earlier:]
@@ -149,10 +178,12 @@ class Ward:
     def _tell(self, patient: Patient, record: Record) -> None:
         self._progress(patient.name, record.summary)
         data = record.data
-        if record.kind in {"incident_opened", "alarm_ignored"}:
+        if record.kind == "incident_opened":
             self._note(patient.name, incident=record.incident_id)
-        if record.kind == "alarm_ignored":
-            self._note(patient.name, outcome=Outcome.IGNORED)
+        elif record.kind == "alarm_ignored":
+            # An alarm that is ignored beside an open incident says nothing about that.
+            if self.row(patient.name).incident is None:
+                self._note(patient.name, incident=record.incident_id, outcome=Outcome.IGNORED)
         elif record.kind == "diagnosis_made":
             self._note(patient.name, root_cause=data["root_cause"], confidence=data["confidence"])
         elif record.kind == "action_decided":

@@ -64,6 +64,7 @@ def clients() -> Iterator[Clients]:
 def account(clients: Clients) -> Iterator[Account]:
     with mock_aws(config=MOTO):
         _make_table(clients.dynamodb, STATE_TABLE, "pk", "sk", "S")
+        _index_unsettled(clients.dynamodb)
         _make_table(clients.dynamodb, AUDIT_TABLE, "incident_id", "seq", "N")
         digest_key = clients.kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
         snapshot_key = clients.kms.create_key()
@@ -93,4 +94,29 @@ def _make_table(
             {"AttributeName": sort, "AttributeType": "N" if sort_type == "N" else "S"},
         ],
         BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def _index_unsettled(dynamodb: DynamoDBClient) -> None:
+    dynamodb.update_table(
+        TableName=STATE_TABLE,
+        AttributeDefinitions=[
+            {"AttributeName": "unsettled", "AttributeType": "S"},
+            {"AttributeName": "since", "AttributeType": "S"},
+        ],
+        GlobalSecondaryIndexUpdates=[
+            {
+                "Create": {
+                    "IndexName": "unsettled",
+                    "KeySchema": [
+                        {"AttributeName": "unsettled", "KeyType": "HASH"},
+                        {"AttributeName": "since", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {
+                        "ProjectionType": "INCLUDE",
+                        "NonKeyAttributes": ["incident"],
+                    },
+                }
+            }
+        ],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.account import ENV, OTHER_SECRET, SECRET, TARGET, Account, ScriptedLambda
+from adapters.account import ARN, ENV, OTHER_SECRET, SECRET, TARGET, Account, ScriptedLambda
 from autorepair.domain.change import (
     Absent,
     Change,
@@ -161,18 +161,78 @@ def test_a_refused_environment_is_not_quoted_anywhere(
 def test_a_value_that_is_there_already_is_not_taken_for_a_change_that_was_made(
     account: Account, scripted: ScriptedLambda
 ) -> None:
-    # Nothing was sealed yet, so nothing can have been replaced: it is written, and can be undone.
     account.declare("DATABASE_URL", {"type": "literal", "value": SECRET})
-    scripted.reads().writes("r1", Environment={"Variables": ENV}).reads().describes()
+    account.snapshots.seal(SEALED.snapshot_id, ARN, "DATABASE_URL", SECRET)
+    scripted.reads()
     change = to_env(account, {"DATABASE_URL": SEALED}, {"DATABASE_URL": DeclaredSource()})
 
-    assert scripted.functions.apply(change).fingerprint == change.planned_on
+    with pytest.raises(ChangeRefusedError, match="as declared already") as caught:
+        scripted.functions.apply(change)
+    assert SECRET not in str(caught.value)
+    scripted.ends()
+
+
+def test_a_variable_declared_absent_is_taken_out_and_given_back_exactly(
+    account: Account, scripted: ScriptedLambda
+) -> None:
+    account.declare("DATABASE_URL", {"type": "absent"})
+    without = {"Variables": {"STAGE": ENV["STAGE"]}}
+    scripted.reads().writes("r1", Environment=without).reads(Environment=without).describes()
+    scripted.reads(Environment=without).writes("r1+", Environment={"Variables": ENV})
+    scripted.reads().describes()
+    change = to_env(account, {"DATABASE_URL": SEALED}, {"DATABASE_URL": Absent()})
+
+    led_to = scripted.functions.apply(change).fingerprint
+    undo = change.model_copy(update={"leads_to": led_to}).inverse()
+
+    assert scripted.functions.apply(undo).fingerprint == change.planned_on
+    scripted.ends()
+
+
+def test_a_change_that_was_cut_short_is_undone_if_what_it_set_stands_there(
+    account: Account, scripted: ScriptedLambda
+) -> None:
+    account.snapshots.seal(SEALED.snapshot_id, ARN, "DATABASE_URL", SECRET)
+    account.declare("DATABASE_URL", {"type": "literal", "value": OTHER_SECRET})
+    written = {"Variables": ENV | {"DATABASE_URL": OTHER_SECRET}}
+    scripted.reads(Environment=written).writes("r1", Environment={"Variables": ENV})
+    scripted.reads().describes()
+    change = to_env(account, {"DATABASE_URL": SEALED}, {"DATABASE_URL": DeclaredSource()})
+
+    assert scripted.functions.apply(change.inverse()).fingerprint == change.planned_on
+    scripted.ends()
+
+
+def test_a_change_that_was_cut_short_does_not_undo_what_a_person_set_since(
+    account: Account, scripted: ScriptedLambda
+) -> None:
+    account.snapshots.seal(SEALED.snapshot_id, ARN, "DATABASE_URL", SECRET)
+    account.declare("DATABASE_URL", {"type": "literal", "value": OTHER_SECRET})
+    scripted.reads(Environment={"Variables": ENV | {"DATABASE_URL": "set by a person"}})
+    change = to_env(account, {"DATABASE_URL": SEALED}, {"DATABASE_URL": DeclaredSource()})
+
+    with pytest.raises(StaleConfigurationError):
+        scripted.functions.apply(change.inverse())
+    scripted.ends()
+
+
+def test_what_cannot_be_told_from_a_persons_value_is_not_undone(
+    account: Account, scripted: ScriptedLambda
+) -> None:
+    # Nothing is declared here: HandleFailure may not read it either.
+    account.snapshots.seal(SEALED.snapshot_id, ARN, "DATABASE_URL", SECRET)
+    scripted.reads(Environment={"Variables": ENV | {"DATABASE_URL": OTHER_SECRET}})
+    change = to_env(account, {"DATABASE_URL": SEALED}, {"DATABASE_URL": DeclaredSource()})
+
+    with pytest.raises(StaleConfigurationError):
+        scripted.functions.apply(change.inverse())
     scripted.ends()
 
 
 def test_an_undoing_whose_sealed_value_is_gone_says_so(
     account: Account, scripted: ScriptedLambda
 ) -> None:
+    account.declare("DATABASE_URL", {"type": "literal", "value": OTHER_SECRET})
     scripted.reads(Environment={"Variables": ENV | {"DATABASE_URL": OTHER_SECRET}})
     change = to_env(account, {"DATABASE_URL": SEALED}, {"DATABASE_URL": DeclaredSource()})
 

@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from typing import Any, get_args
 
 import pytest
 
 from adapters.account import ARN, AUDIT_TABLE, NAME, NOW, STATE_TABLE, TARGET, Account, incident
+from adapters.indexed import indexed_trail
+from autorepair.aws.admissions import DynamoAdmissions
 from autorepair.aws.alarms import CloudWatchAlarms
 from autorepair.aws.announcer import EventBridgeAnnouncer
+from autorepair.aws.approvals import TaskTokenApprovals
 from autorepair.aws.audit_trail import DynamoAuditTrail
 from autorepair.aws.callers import LambdaCallers
 from autorepair.aws.clients import ServiceName
+from autorepair.aws.configuration_snapshots import ConfigurationSnapshots
+from autorepair.aws.enrolment import TaggedFunctions
 from autorepair.aws.evidence_store import S3EvidenceStore
+from autorepair.aws.executions import StepFunctionsExecutions
 from autorepair.aws.functions import LambdaFunctions
+from autorepair.aws.identity import StsIdentity
 from autorepair.aws.incident_state import DynamoIncidentState
 from autorepair.aws.known_config import SsmKnownConfig
 from autorepair.aws.logs import CloudWatchLogs
+from autorepair.aws.metric_filters import CloudWatchMetricFilters
 from autorepair.aws.notifier import SnsNotifier
 from autorepair.aws.policies import SsmPolicies
 from autorepair.aws.snapshots import Snapshots
+from autorepair.aws.standing_alarms import CloudWatchStandingAlarms
+from autorepair.domain.approval import Approval
 from autorepair.domain.audit import Entry, RecordKind
 from autorepair.domain.change import (
     Change,
@@ -31,10 +42,13 @@ from autorepair.domain.change import (
     SealedValue,
     TimeoutSetting,
 )
-from autorepair.domain.errors import LeaseHeldError
+from autorepair.domain.errors import ConfigurationError, LeaseHeldError
 from autorepair.domain.evidence import Evidence
+from autorepair.domain.filtered_log import FilteredLog
 
 Use = Callable[[Account], object]
+# Where IAM names a service otherwise than boto3.
+IAM_PREFIXES = {"stepfunctions": "states", "resourcegroupstaggingapi": "tag"}
 
 
 @contextmanager
@@ -45,7 +59,9 @@ def actions_called(account: Account) -> Iterator[set[str]]:
         for service in get_args(ServiceName):
             client: Any = account.clients._client(service).made
 
-            def note(model: Any, prefix: str = service, **_: object) -> None:  # noqa: ANN401
+            prefix_now = IAM_PREFIXES.get(service, service)
+
+            def note(model: Any, prefix: str = prefix_now, **_: object) -> None:  # noqa: ANN401
                 noted.add(f"{prefix}:{model.name}")
 
             client.meta.events.register("before-call", note)
@@ -88,6 +104,21 @@ def append(account: Account) -> None:
     kind = RecordKind.INCIDENT_OPENED
     entry = Entry(incident_id="i", key="k", kind=kind, at=NOW, function_name=None, summary="s")
     audit(account).append(entry)
+
+
+def find_records(account: Account) -> None:
+    indexed_trail(account).of_span(NOW, NOW)
+
+
+def find_by_function(account: Account) -> None:
+    indexed_trail(account).of_function(NAME, NOW, NOW)
+
+
+def approvals(account: Account) -> TaskTokenApprovals:
+    aws = account.clients
+    return TaskTokenApprovals(
+        aws.dynamodb, aws.stepfunctions, table=STATE_TABLE, clock=account.clock
+    )
 
 
 def resolve(account: Account) -> None:
@@ -174,11 +205,58 @@ def seal_and_open(account: Account) -> None:
     account.snapshots.open("s", ARN, "A")
 
 
+def snapshots(account: Account) -> ConfigurationSnapshots:
+    return ConfigurationSnapshots(
+        account.clients.dynamodb,
+        account.clients.lambda_,
+        account.digester,
+        account.snapshots,
+        table=STATE_TABLE,
+        clock=account.clock,
+    )
+
+
+def keep_configuration(account: Account) -> None:
+    account.make_function()
+    functions = LambdaFunctions(account.clients.lambda_, account.digester, account.values)
+    configuration = functions.read(TARGET)
+    account.digester._keys.clear()
+    snapshots(account).keep(configuration, "healthy")
+
+
 def read_logs(account: Account) -> None:
     logs = CloudWatchLogs(account.clients.logs)
     logs.read(account.configuration(), start=NOW.replace(hour=1), end=NOW)
 
 
+def read_tags(account: Account) -> None:
+    account.make_function()
+    functions = LambdaFunctions(account.clients.lambda_, account.digester, account.values)
+    assert functions.tags(TARGET) == {"auto-repair": "enabled"}
+
+
+def find_filtered_log(account: Account) -> None:
+    filters = CloudWatchMetricFilters(account.clients.logs)
+    filters.of_metric("Shop", "Timeouts")
+    log = FilteredLog(log_group="/gone", pattern="x")
+    filters.writers_of(log, start=NOW.replace(hour=1), end=NOW)
+
+
+def queue_up(account: Account) -> None:
+    admissions = DynamoAdmissions(account.clients.dynamodb, table=STATE_TABLE)
+    admissions.next_start(earliest=NOW, latest=NOW, spacing=timedelta(seconds=2))
+
+
+def look_up_and_start(account: Account) -> None:
+    machine = "arn:aws:states:eu-central-1:123456789012:stateMachine:repair"
+    executions = StepFunctionsExecutions(account.clients.stepfunctions, state_machine_arn=machine)
+    assert executions.look_up(f"{machine.replace('stateMachine', 'execution')}:x").status == "GONE"
+    with pytest.raises(ConfigurationError):
+        executions.start("x", {})
+
+
+EXECUTIONS = StepFunctionsExecutions.permissions
+FILTERS = CloudWatchMetricFilters.permissions
 STATE = DynamoIncidentState.permissions
 STORE = S3EvidenceStore.permissions
 # A use may also do what it takes to have something to use; that is in the third column.
@@ -187,6 +265,22 @@ USES: list[tuple[Use, frozenset[str], set[str]]] = [
     (lambda a: state(a).close(incident()), STATE["close"], set()),
     (contend_for_the_lease, STATE["acquire_lease"], set()),
     (release, STATE["release_lease"], set()),
+    (lambda a: state(a).open_incident(TARGET), STATE["open_incident"], set()),
+    (lambda a: state(a).last_closed(TARGET), STATE["last_closed"], set()),
+    (lambda a: list(state(a).unsettled()), STATE["unsettled"], set()),
+    (look_up_and_start, EXECUTIONS["look_up"] | EXECUTIONS["start"], set()),
+    (
+        lambda a: list(
+            CloudWatchStandingAlarms(a.clients.cloudwatch, account_id="1", region="r").standing()
+        ),
+        CloudWatchStandingAlarms.permissions["standing"],
+        set(),
+    ),
+    (
+        lambda a: TaggedFunctions(a.clients.tagging).function_arns(),
+        TaggedFunctions.permissions["function_arns"],
+        set(),
+    ),
     (lambda a: state(a).is_paused(), STATE["is_paused"], set()),
     (remember, STATE["remember_change"], set()),
     (lambda a: state(a).remembered_change(incident()), STATE["remembered_change"], set()),
@@ -196,12 +290,28 @@ USES: list[tuple[Use, frozenset[str], set[str]]] = [
         set(),
     ),
     (append, DynamoAuditTrail.permissions["append"], set()),
-    (lambda a: audit(a).chain_of("i"), DynamoAuditTrail.permissions["chain_of"], set()),
+    (find_records, DynamoAuditTrail.permissions["of_span"], {"dynamodb:CreateTable"}),
+    (find_by_function, DynamoAuditTrail.permissions["of_function"], {"dynamodb:CreateTable"}),
     (
-        lambda a: CloudWatchAlarms(a.clients.cloudwatch).is_in_alarm("a"),
-        CloudWatchAlarms.permissions["is_in_alarm"],
+        lambda a: approvals(a).waiting_token("i"),
+        TaskTokenApprovals.permissions["waiting_token"],
         set(),
     ),
+    (
+        lambda a: approvals(a).resume("t", Approval(answer="approved")),
+        TaskTokenApprovals.permissions["resume"],
+        set(),
+    ),
+    (lambda a: StsIdentity(a.clients.sts).arn(), StsIdentity.permissions["arn"], set()),
+    (lambda a: audit(a).chain_of("i"), DynamoAuditTrail.permissions["chain_of"], set()),
+    (
+        lambda a: CloudWatchAlarms(a.clients.cloudwatch).read(["a"]),
+        CloudWatchAlarms.permissions["read"],
+        set(),
+    ),
+    (find_filtered_log, FILTERS["of_metric"] | FILTERS["writers_of"], set()),
+    (queue_up, DynamoAdmissions.permissions["next_start"], set()),
+    (read_tags, LambdaFunctions.permissions["tags"], {"lambda:CreateFunction"}),
     (publish, SnsNotifier.permissions["publish"], {"sns:CreateTopic"}),
     (announce, EventBridgeAnnouncer.permissions["announce"], {"events:CreateEventBus"}),
     (read_policy, SsmPolicies.permissions["current"], {"ssm:PutParameter"}),
@@ -224,6 +334,13 @@ USES: list[tuple[Use, frozenset[str], set[str]]] = [
         {"lambda:CreateFunction", "secretsmanager:CreateSecret", "ssm:PutParameter"},
     ),
     (seal_and_open, Snapshots.permissions["seal"] | Snapshots.permissions["open"], set()),
+    (
+        keep_configuration,
+        ConfigurationSnapshots.permissions["keep"],
+        # To read what is to be kept.
+        {"lambda:CreateFunction", "lambda:ListTags", "lambda:GetFunctionConcurrency"},
+    ),
+    (lambda a: snapshots(a).of(TARGET), ConfigurationSnapshots.permissions["of"], set()),
     (read_logs, CloudWatchLogs.permissions["read"], {"kms:GenerateMac"}),
 ]
 

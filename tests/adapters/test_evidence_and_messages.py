@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from botocore.stub import Stubber
@@ -11,7 +11,6 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.sns import sns_backends
 
 from adapters.account import ACCOUNT, NOW, REGION, Account
-from autorepair.aws.alarms import CloudWatchAlarms
 from autorepair.aws.announcer import EventBridgeAnnouncer
 from autorepair.aws.evidence_store import S3EvidenceStore
 from autorepair.aws.notifier import SnsNotifier
@@ -19,7 +18,6 @@ from autorepair.aws.policies import SsmPolicies
 from autorepair.aws.unknown_advisor import UnknownAdvisor
 from autorepair.domain.diagnosis import RootCause
 from autorepair.domain.errors import (
-    AccessDeniedError,
     ConfigurationError,
     EvidenceMissingError,
     PolicyUnreadableError,
@@ -207,50 +205,6 @@ def test_a_policy_that_is_gone_is_not_taken_from_the_cache(account: Account) -> 
         policies.current(is_fresh=True)
     with pytest.raises(PolicyUnreadableError):
         policies.current()
-
-
-@pytest.mark.parametrize(("value", "expected"), [("ALARM", True), ("OK", False)])
-def test_an_alarm_is_in_alarm_when_cloudwatch_says_so(
-    account: Account, value: Literal["ALARM", "OK"], *, expected: bool
-) -> None:
-    account.clients.cloudwatch.put_metric_alarm(
-        AlarmName="a",
-        ComparisonOperator="GreaterThanThreshold",
-        EvaluationPeriods=1,
-        Threshold=1,
-        MetricName="Errors",
-        Namespace="AWS/Lambda",
-        Period=60,
-        Statistic="Sum",
-    )
-    account.clients.cloudwatch.set_alarm_state(
-        AlarmName="a", StateValue=value, StateReason="made up"
-    )
-
-    assert CloudWatchAlarms(account.clients.cloudwatch).is_in_alarm("a") is expected
-
-
-def test_an_alarm_that_is_gone_is_not_in_alarm(account: Account) -> None:
-    assert not CloudWatchAlarms(account.clients.cloudwatch).is_in_alarm("gone")
-
-
-def test_a_composite_alarm_is_asked_for_too(account: Account) -> None:
-    client: Any = account.clients._session.client("cloudwatch")
-    with Stubber(client) as stubber:
-        stubber.add_response(
-            "describe_alarms",
-            {"CompositeAlarms": [{"AlarmName": "c", "StateValue": "ALARM"}]},
-            {"AlarmNames": ["c"], "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]},
-        )
-        assert CloudWatchAlarms(client).is_in_alarm("c")
-
-
-def test_an_alarm_that_may_not_be_read_is_not_taken_for_recovered(account: Account) -> None:
-    client: Any = account.clients._session.client("cloudwatch")
-    with Stubber(client) as stubber:
-        stubber.add_client_error("describe_alarms", "AccessDenied", http_status_code=403)
-        with pytest.raises(AccessDeniedError, match="cloudwatch:DescribeAlarms"):
-            CloudWatchAlarms(client).is_in_alarm("a")
 
 
 def test_without_a_model_the_advice_is_that_nobody_knows(account: Account) -> None:

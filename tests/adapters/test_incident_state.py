@@ -52,10 +52,10 @@ def test_an_incident_that_nobody_closed_expires(
     account: Account, state: DynamoIncidentState
 ) -> None:
     state.open(incident("i1"))
-    account.clock.move(timedelta(days=7))
+    account.clock.move(timedelta(days=60))
     assert state.open(incident("i2")).incident_id == "i1"
 
-    account.clock.move(timedelta(days=2))
+    account.clock.move(timedelta(days=41))
     assert state.open(incident("i2")).incident_id == "i2"
 
 

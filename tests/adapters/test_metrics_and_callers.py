@@ -137,7 +137,10 @@ def test_the_policy_of_the_alias_that_the_alarm_watches_counts_too(account: Acco
     with Stubber(client) as stubber:
         stubber.add_client_error("get_policy", "ResourceNotFoundException")
         stubber.add_response("get_policy", {"Policy": policy}, {"FunctionName": f"{ARN}:live"})
-        stubber.add_response("list_event_source_mappings", {"EventSourceMappings": []})
+        for arn in (ARN, f"{ARN}:live"):
+            stubber.add_response(
+                "list_event_source_mappings", {"EventSourceMappings": []}, {"FunctionName": arn}
+            )
         target = TARGET.model_copy(update={"qualifier": "live"})
         callers, gaps = LambdaCallers(client, account.clients.sqs).read(target)
 

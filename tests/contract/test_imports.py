@@ -16,9 +16,10 @@ MAY_IMPORT = {
     "causes": {"causes", "domain"},
     "repairs": {"repairs", "domain"},
     "views": {"views", "domain"},
-    "ports": {"domain"},
-    "steps": {"steps", "causes", "repairs", "views", "ports", "domain"},
-    "aws": {"aws", "ports", "domain"},
+    "ports": {"watch", "domain"},
+    "watch": {"domain"},
+    "steps": {"steps", "causes", "repairs", "views", "ports", "watch", "domain"},
+    "aws": {"aws", "ports", "watch", "domain"},
     "wiring": {"aws", "ports", "domain"},
 }
 # time, ids, randomness and the environment come into these as values

@@ -12,11 +12,12 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from autorepair.domain import errors
+from autorepair.domain.decision import Decision
 from autorepair.domain.policy import MAX_VERIFICATION_S, ApprovalRules, Policy
 from contract import asl_graph as graph
 
@@ -126,12 +127,28 @@ def test_the_graph_has_no_fault(
     assert check(definition) == []
 
 
+def test_a_further_step_that_is_not_made_leaves_nothing_unhelpful(
+    definition: graph.Definition,
+) -> None:
+    """Every way from a decision to the end without a write passes the check of what stays."""
+    states = graph.states_of(definition)
+    not_made = ("ChooseAction", "CheckApproval", "ApprovalExpired", "CheckChange")
+    for name in not_made:
+        following = states[name].get("Default") or states[name]["Next"]
+        assert following == "CheckWhatStays", name
+    (undo,) = states["CheckWhatStays"]["Choices"]
+    assert (undo["Variable"], undo["Next"]) == ("$.decision.otherwise", "RollBackRepair")
+    assert undo["StringEquals"] in get_args(Decision.model_fields["otherwise"].annotation)
+    assert states["CheckWhatStays"]["Default"] == "NotifyResult"
+
+
 def _leads_nowhere(states: dict[str, Any]) -> None:
     states["CheckApproval"]["Default"] = "Nowhere"
 
 
 def _is_cut_off(states: dict[str, Any]) -> None:
     states["CheckVerification"]["Choices"].pop()
+    states["CheckWhatStays"]["Choices"].pop()
 
 
 def _goes_in_circles(states: dict[str, Any]) -> None:

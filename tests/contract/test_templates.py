@@ -274,11 +274,15 @@ def test_a_quick_step_is_reported_before_it_runs_into_its_timeout(stack: Templat
 
 def test_every_step_is_watched_for_errors_and_timeouts(stack: Template) -> None:
     monitoring = templates.load("stacks/monitoring.yaml")
-    alarm = monitoring["Resources"]["StepErrorsAlarm"]["Properties"]
+    # An alarm takes ten metrics, so Reconcile has one of its own.
+    alarms = [
+        monitoring["Resources"][name]["Properties"]
+        for name in ("StepErrorsAlarm", "ReconcileErrorsAlarm")
+    ]
     filters = templates.resources(monitoring, "AWS::Logs::MetricFilter")
     for name, function in templates.functions(stack).items():
         own_name = function["FunctionName"]["Fn::Sub"]
-        assert templates.mentions(alarm["Metrics"], own_name), name
+        assert templates.mentions(alarms, own_name), name
         assert templates.mentions(filters, f"/aws/lambda/{own_name}"), name
 
 
@@ -293,6 +297,35 @@ def test_alarm_events_are_taken_from_the_default_bus_and_none_is_lost(stack: Tem
     }
     assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["AlarmDeadLetterQueue", "Arn"]}}
     assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
+
+
+def test_reconcile_runs_on_a_schedule_and_when_an_execution_ends_badly(stack: Template) -> None:
+    resources = stack["Resources"]
+    ended = resources["ExecutionEndedRule"]["Properties"]
+    assert "EventBusName" not in ended
+    assert ended["EventPattern"] == {
+        "source": ["aws.states"],
+        "detail-type": ["Step Functions Execution Status Change"],
+        "detail": {
+            "stateMachineArn": [{"Ref": "RepairStateMachine"}],
+            "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+        },
+    }
+    schedule = resources["ReconcileSchedule"]["Properties"]
+    assert schedule["ScheduleExpression"] == "rate(5 minutes)"
+    queue = {"Arn": {"Fn::GetAtt": ["ReconcileDeadLetterQueue", "Arn"]}}
+    for rule in (ended, schedule):
+        (target,) = rule["Targets"]
+        assert target["Arn"] == {"Ref": "ReconcileFunction.Alias"}
+        assert target["DeadLetterConfig"] == queue
+
+
+def test_what_reconcile_looks_for_is_indexed_sparsely() -> None:
+    (index,) = templates.load("stacks/main.yaml")["Resources"]["StateTable"]["Properties"][
+        "GlobalSecondaryIndexes"
+    ]
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["unsettled", "since"]
+    assert index["Projection"]["NonKeyAttributes"] == ["incident"]
 
 
 def test_execution_data_stays_out_of_logs_and_under_the_services_key(stack: Template) -> None:

@@ -26,12 +26,14 @@ EXPECTED: dict[str, tuple[str, object]] = {
     "determine_action": ("action", "apply"),
     "request_approval": ("message_id", ...),
     "execute_repair": ("status", "applied"),
-    "verify_repair": ("verdict", "insufficient_traffic"),
     # What the sample says was applied is not what this function went through: hands off.
+    "verify_repair": ("verdict", "overtaken"),
     "roll_back_repair": ("status", "conflict"),
     "notify_result": ("outcome", "repaired"),
     # The same function, so it is handed over here too, and nobody says that it was taken back.
     "handle_failure": ("undo", "handed_over"),
+    # Last: it settles what the samples before it have left behind.
+    "reconcile": ("is_complete", True),
 }
 
 

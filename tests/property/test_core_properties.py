@@ -48,6 +48,8 @@ FRAGMENTS = st.sampled_from(
         '{"type": "platform.report", "record": {"requestId": "a", "status": "timeout"}}',
         '{"type": "platform.start", "record": {"requestId": "a"}}',
         "page 3 of 4",
+        '{"errorMessage": "\\udfff", "errorType": "\\ud800", "stackTrace": ["\\ud801"]}',
+        "[ERROR] E: no\nTraceback (most recent call last):\n  File",
     ]
 )
 MESSAGES = st.one_of(
@@ -251,6 +253,7 @@ SAMPLES = st.integers(0, 40).flatmap(
             failures=st.just(failed),
             same_cause=st.integers(0, failed),
             rescued=st.integers(0, n - failed),
+            pending=st.integers(0, 5),
         )
     )
 )
@@ -261,15 +264,24 @@ SAMPLES = st.integers(0, 40).flatmap(
     after=SAMPLES,
     windows=st.integers(1, 6),
     still_short=st.booleans(),
+    is_partial=st.booleans(),
     step=st.integers(1, 3),
 )
 def test_a_verdict_never_waits_for_ever_and_never_keeps_what_is_worse(
-    *, before: TrafficSample, after: TrafficSample, windows: int, still_short: bool, step: int
+    *,
+    before: TrafficSample,
+    after: TrafficSample,
+    windows: int,
+    still_short: bool,
+    is_partial: bool,
+    step: int,
 ) -> None:
     rules = VerificationRules()
     judgement = judge(
         before,
         after,
+        early=after,
+        is_partial=is_partial,
         windows_used=windows,
         rules=rules,
         still_short=still_short,
@@ -282,4 +294,6 @@ def test_a_verdict_never_waits_for_ever_and_never_keeps_what_is_worse(
         assert judgement.next == "roll_back"
     if judgement.verdict is Verdict.IMPROVED:
         assert after.invocations >= rules.min_invocations
+        assert not is_partial
         assert after.failure_rate < before.failure_rate or before.failures == 0
+        assert after.at_worst.failure_rate < before.failure_rate or before.failures == 0

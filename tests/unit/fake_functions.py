@@ -68,6 +68,9 @@ class FakeFunctions:
         except KeyError:
             raise TargetNotFoundError(f"no function {target.function_name}") from None
 
+    def tags(self, target: Target) -> dict[str, str]:
+        return self.read(target).tags
+
     def apply(self, change: Change) -> FunctionConfiguration:
         self.applied.append(change)
         if self.refusals:
@@ -77,7 +80,7 @@ class FakeFunctions:
         if after == current and self._led_here(current, change):
             return current
         is_as_planned = (
-            change.leads_to == after.fingerprint
+            edited(current, change.before) == current and change.leads_to == after.fingerprint
             if change.planned_on is None
             else change.planned_on == current.fingerprint
         )

@@ -8,7 +8,7 @@ know one incident per target.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from autorepair.domain.errors import (
     LeaseHeldError,
 )
 from autorepair.domain.evidence import (
+    AccountConcurrency,
     Caller,
     DeclaredVariable,
     Evidence,
@@ -33,8 +34,13 @@ from autorepair.domain.evidence import (
 )
 from autorepair.domain.incident import Incident, Target
 from autorepair.domain.policy import Policy
-from autorepair.ports import Lease, LogReading, OpenIncident, Ports
+from autorepair.domain.recent_changes import TrailEvent
+from autorepair.domain.snapshot import Snapshot, SnapshotReason
+from autorepair.ports import Lease, LogReading, OpenIncident, Ports, Releases
+from autorepair.watch import ClosedIncident, Unsettled
+from unit.fake_alarms import FakeAdmissions, FakeAlarms, FakeMetricFilters
 from unit.fake_functions import ACCOUNT, ARN, NAME, NOW, REGION, FakeFunctions, configuration
+from unit.fake_watch import FakeEnrolment, FakeExecutions, FakeStandingAlarms
 
 __all__ = ["ACCOUNT", "ARN", "NAME", "NOW", "REGION", "FakeFunctions", "configuration"]
 
@@ -48,16 +54,6 @@ class FakeClock:
 
     def advance(self, seconds: float) -> None:
         self.moment += timedelta(seconds=seconds)
-
-
-class FakeAlarms:
-    def __init__(self) -> None:
-        self.recovered: set[str] = set()
-        self.asked: list[str] = []
-
-    def is_in_alarm(self, name: str) -> bool:
-        self.asked.append(name)
-        return name not in self.recovered
 
 
 class FakeLogs:
@@ -105,6 +101,67 @@ class FakeCallers:
         if self.error is not None:
             raise self.error
         return self.callers, self.gaps
+
+
+class FakeChangeLog:
+    def __init__(self) -> None:
+        self.events: tuple[TrailEvent, ...] = ()
+        self.gaps: tuple[Gap, ...] = ()
+        self.error: Exception | None = None
+
+    def read(
+        self, target: Target, *, since: datetime, until: datetime
+    ) -> tuple[tuple[TrailEvent, ...], tuple[Gap, ...]]:
+        del target, since, until
+        if self.error is not None:
+            raise self.error
+        return self.events, self.gaps
+
+
+class FakeReleaseList:
+    def __init__(self) -> None:
+        self.releases = Releases(aliases=(), versions=())
+        self.error: Exception | None = None
+        self.reads = 0
+
+    def read(self, target: Target) -> Releases:
+        del target
+        self.reads += 1
+        if self.error is not None:
+            raise self.error
+        return self.releases
+
+
+class FakeConcurrency:
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    def of_account(self) -> AccountConcurrency:
+        if self.error is not None:
+            raise self.error
+        return AccountConcurrency(limit=1000, unreserved=900)
+
+
+class FakeSnapshots:
+    """Remembers the latest of each kind; ``errors`` are raised by the next calls of keep."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.kept: list[Snapshot] = []
+        self.errors: list[Exception] = []
+        self.error: Exception | None = None
+
+    def keep(self, configuration: FunctionConfiguration, reason: SnapshotReason) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+        now = self._clock.now()
+        self.kept.append(Snapshot(reason=reason, taken_at=now, configuration=configuration))
+
+    def of(self, target: Target) -> tuple[Snapshot, ...]:
+        if self.error is not None:
+            raise self.error
+        mine = [s for s in self.kept if s.configuration.function_arn == target.function_arn]
+        return tuple({s.reason: s for s in mine}.values())
 
 
 class FakeKnownConfig:
@@ -161,6 +218,7 @@ def summary_of(evidence: Evidence, *, key: str) -> EvidenceSummary:
         invocations=len(evidence.invocations),
         failures=len(evidence.failures),
         log_lines=len(evidence.log_lines),
+        changes=len(evidence.changes),
         first_invocation_at=min((i.started_at for i in evidence.invocations), default=None),
         last_invocation_at=max((i.started_at for i in evidence.invocations), default=None),
         gaps=evidence.gaps,
@@ -205,12 +263,29 @@ class FakeState:
         self.has_pause = False
         self.remembered: dict[str, list[ChangeRecord]] = {}
         self.tokens: dict[str, tuple[str, int]] = {}
+        self.incidents: dict[str, Incident] = {}
+        self.closed: dict[str, ClosedIncident] = {}
 
     def open(self, incident: Incident) -> OpenIncident:
+        self.incidents.setdefault(incident.id, incident)
         mine = OpenIncident(incident_id=incident.id, execution_arn=incident.execution_arn)
         return self.open_on.setdefault(incident.subject.function_arn, mine)
 
+    def open_incident(self, target: Target) -> OpenIncident | None:
+        return self.open_on.get(target.function_arn)
+
+    def unsettled(self) -> Iterator[Unsettled]:
+        opened = {standing.incident_id for standing in self.open_on.values()}
+        changed = {key for key, kept in self.remembered.items() if kept[-1].is_unsettled}
+        for key in [*sorted(opened), *sorted(changed)]:
+            yield Unsettled(self.incidents[key], self.incidents[key].opened_at)
+
+    def last_closed(self, target: Target) -> ClosedIncident | None:
+        return self.closed.get(target.function_arn)
+
     def close(self, incident: Incident) -> None:
+        at = self._clock.now()
+        self.closed[incident.subject.function_arn] = ClosedIncident(incident.id, at)
         standing = self.open_on.get(incident.subject.function_arn)
         if standing is not None and standing.incident_id == incident.id:
             del self.open_on[incident.subject.function_arn]
@@ -233,6 +308,7 @@ class FakeState:
         return self.has_pause
 
     def remember_change(self, incident: Incident, record: ChangeRecord) -> None:
+        self.incidents.setdefault(incident.id, incident)
         self.remembered.setdefault(incident.id, []).append(record)
 
     def remembered_change(self, incident: Incident) -> ChangeRecord | None:
@@ -298,9 +374,14 @@ class World:
     clock: FakeClock = field(default_factory=FakeClock)
     functions: FakeFunctions = field(default_factory=lambda: FakeFunctions(configuration()))
     alarms: FakeAlarms = field(default_factory=FakeAlarms)
+    metric_filters: FakeMetricFilters = field(default_factory=FakeMetricFilters)
+    admissions: FakeAdmissions = field(default_factory=FakeAdmissions)
     logs: FakeLogs = field(default_factory=FakeLogs)
     metrics: FakeMetrics = field(default_factory=FakeMetrics)
     callers: FakeCallers = field(default_factory=FakeCallers)
+    change_log: FakeChangeLog = field(default_factory=FakeChangeLog)
+    releases: FakeReleaseList = field(default_factory=FakeReleaseList)
+    concurrency: FakeConcurrency = field(default_factory=FakeConcurrency)
     known_config: FakeKnownConfig = field(default_factory=FakeKnownConfig)
     policies: FakePolicies = field(default_factory=lambda: FakePolicies(Policy()))
     evidence: FakeEvidenceStore = field(default_factory=FakeEvidenceStore)
@@ -308,11 +389,16 @@ class World:
     notifier: FakeNotifier = field(default_factory=FakeNotifier)
     announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
     advisor: FakeAdvisor = field(default_factory=FakeAdvisor)
+    executions: FakeExecutions = field(default_factory=FakeExecutions)
+    standing_alarms: FakeStandingAlarms = field(default_factory=FakeStandingAlarms)
+    enrolment: FakeEnrolment = field(default_factory=lambda: FakeEnrolment(ARN))
     is_approval_required: bool = False
     state: FakeState = field(init=False)
+    snapshots: FakeSnapshots = field(init=False)
 
     def __post_init__(self) -> None:
         self.state = FakeState(self.clock)
+        self.snapshots = FakeSnapshots(self.clock)
 
     @property
     def ports(self) -> Ports:
@@ -320,9 +406,15 @@ class World:
             clock=self.clock,
             functions=self.functions,
             alarms=self.alarms,
+            metric_filters=self.metric_filters,
+            admissions=self.admissions,
             logs=self.logs,
             metrics=self.metrics,
             callers=self.callers,
+            change_log=self.change_log,
+            releases=self.releases,
+            concurrency=self.concurrency,
+            snapshots=self.snapshots,
             known_config=self.known_config,
             policies=self.policies,
             evidence=self.evidence,
@@ -331,6 +423,9 @@ class World:
             notifier=self.notifier,
             announcer=self.announcer,
             advisor=self.advisor,
+            executions=self.executions,
+            standing_alarms=self.standing_alarms,
+            enrolment=self.enrolment,
             account_id=ACCOUNT,
             region=REGION,
             is_approval_required=self.is_approval_required,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.diagnosis import Diagnosis, Finding, Need, RootCause
-from autorepair.domain.evidence import Caller, DeclaredVariable, Evidence, Gap
+from autorepair.domain.evidence import Caller, DeclaredVariable, Evidence, Gap, RecentChange
 from autorepair.domain.incident import Target
 from autorepair.domain.log_format import RawEvent, assemble
 
@@ -136,8 +137,12 @@ class Logbook:
         self,
         *,
         declared: Iterable[str] = (),
+        differing: Iterable[str] = (),
+        unwanted: Iterable[str] = (),
+        equal: Iterable[str] = (),
         gaps: Iterable[Gap] = (),
         callers: Iterable[Caller] = (),
+        changes: Iterable[RecentChange] = (),
         **configuration: object,
     ) -> Evidence:
         invocations, lines = assemble(self.events)
@@ -150,10 +155,22 @@ class Logbook:
             configuration=configured(**{**settings, **configuration}),
             invocations=invocations,
             log_lines=lines,
-            declared=tuple(DeclaredVariable(name=n, kind="literal") for n in declared),
+            declared=(
+                *(DeclaredVariable(name=n, kind="literal") for n in declared),
+                *_told(differing, matches=False),
+                *_told(unwanted, kind="absent", matches=False),
+                *_told(equal, matches=True),
+            ),
             gaps=tuple(gaps),
             callers=tuple(callers),
+            changes=tuple(changes),
         )
+
+
+def _told(
+    names: Iterable[str], *, matches: bool, kind: Literal["literal", "absent"] = "literal"
+) -> Iterable[DeclaredVariable]:
+    return [DeclaredVariable(name=n, kind=kind, matches_current=matches) for n in names]
 
 
 def cites_exist(finding: Finding | Diagnosis, evidence: Evidence) -> bool:

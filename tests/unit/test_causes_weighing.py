@@ -3,7 +3,7 @@ from __future__ import annotations
 from autorepair.causes.registry import CAUSES
 from autorepair.causes.weighing import diagnose
 from autorepair.domain.diagnosis import RootCause
-from autorepair.domain.evidence import Gap
+from autorepair.domain.evidence import Evidence, Gap, Invocation
 from unit.logbook import Logbook, cites_exist
 
 KEY_ERROR = "[ERROR] KeyError: 'A_B'\nTraceback\n    os.environ['A_B']"
@@ -76,7 +76,7 @@ def test_a_hang_is_unknown_and_nothing_to_repair() -> None:
 
 def test_failures_that_no_rule_explains_are_unknown() -> None:
     log = Logbook()
-    log.fail("[ERROR] TypeError: no\nTraceback")
+    log.fail("[ERROR] RuntimeError: no\nTraceback")
     diagnosis = diagnose(log.evidence())
     assert (diagnosis.root_cause, diagnosis.source) == (RootCause.UNKNOWN, "none")
     assert "1 of 1 invocations failed" in diagnosis.why
@@ -110,3 +110,45 @@ def test_each_cause_is_told_once_and_in_full() -> None:
     for cause in CAUSES:
         assert all((cause.signal, cause.proof, cause.silence, cause.runbook))
         assert cause.label not in cause.explains
+
+
+def of_version(evidence: Evidence, version: str) -> tuple[Invocation, ...]:
+    """The same invocations as of a published version, in streams of their own."""
+    return tuple(
+        i.model_copy(
+            update={
+                "version": version,
+                "stream": f"[{version}]{i.stream}",
+                "request_id": f"{version}-{i.request_id}",
+            }
+        )
+        for i in evidence.invocations
+    )
+
+
+def test_what_a_published_version_does_shows_nothing_of_the_latest() -> None:
+    quick = Logbook(timeout_s=10)
+    quick.succeed(9100, 8700, 9900)
+    hanging = Logbook(timeout_s=10)
+    for _ in range(4):
+        hanging.time_out()
+    evidence = hanging.evidence()
+    seen = (*evidence.invocations, *of_version(quick.evidence(), "7"))
+    diagnosis = diagnose(evidence.model_copy(update={"invocations": seen}))
+    assert diagnosis.failing_versions == ("$LATEST",)
+    assert diagnosis.root_cause is not RootCause.TIMEOUT_TOO_LOW
+
+
+def test_failures_of_a_published_version_are_named_unless_they_are_strays() -> None:
+    evidence = slow().evidence()
+    elsewhere = of_version(evidence, "7")
+    mixed = evidence.model_copy(update={"invocations": (*evidence.invocations, *elsewhere)})
+    assert diagnose(mixed).failing_versions == ("$LATEST", "7")
+    (stray,) = [i for i in elsewhere if i.has_failed][:1]
+    many = tuple(
+        i.model_copy(update={"request_id": f"{n}-{i.request_id}"})
+        for n in range(3)
+        for i in evidence.invocations
+    )
+    nearly = evidence.model_copy(update={"invocations": (*many, stray)})
+    assert diagnose(nearly).failing_versions == ("$LATEST",)

@@ -15,6 +15,7 @@ from autorepair.domain.change import (
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.decision import Decision, Refusal, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis
+from autorepair.domain.evidence import Gap
 from autorepair.domain.policy import Caps, EnvironmentRules, Mode, Policy
 from autorepair.repairs.guardrails import decide
 from unit.logbook import TARGET, configured, diagnosed
@@ -44,6 +45,7 @@ def decided(
     configuration: FunctionConfiguration | None = None,
     step: int = 1,
     is_paused: bool = False,
+    gaps: tuple[Gap, ...] = (),
 ) -> Decision:
     return decide(
         planned,
@@ -52,6 +54,7 @@ def decided(
         configuration or configured(),
         step=step,
         is_paused=is_paused,
+        gaps=gaps,
     )
 
 
@@ -172,3 +175,14 @@ def test_the_environment_has_bounds_as_well() -> None:
         "decline",
         RefusalCode.UNREADABLE_ENVIRONMENT,
     )
+
+
+@pytest.mark.parametrize("source", ["callers", "callers/resource-policy", "callers/arn:aws:sqs:x"])
+def test_a_longer_timeout_is_asked_for_when_a_caller_could_not_be_read(source: str) -> None:
+    decision = decided(gaps=(Gap(source=source, reason="lambda:GetPolicy was denied"),))
+    assert told(decision) == ("ask", RefusalCode.CALLER_LIMIT)
+    assert "lambda:GetPolicy was denied" in decision.reason
+
+
+def test_what_else_could_not_be_read_does_not_make_it_ask() -> None:
+    assert told(decided(gaps=(Gap(source="changes", reason="denied"),))) == ("apply", None)

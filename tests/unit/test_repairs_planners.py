@@ -8,6 +8,7 @@ from autorepair.domain.change import (
     DeclaredSource,
     EnvironmentSetting,
     MemorySetting,
+    SealedValue,
     TimeoutSetting,
 )
 from autorepair.domain.configuration import FunctionConfiguration
@@ -19,7 +20,7 @@ from autorepair.domain.diagnosis import (
     RootCause,
     TimeoutNeed,
 )
-from autorepair.domain.evidence import Caller, DeclaredVariable
+from autorepair.domain.evidence import Alias, Caller, DeclaredVariable
 from autorepair.domain.policy import Caps, EnvironmentRules, Policy
 from autorepair.repairs.planner import Surroundings
 from autorepair.repairs.registry import REPAIRS, plan
@@ -252,10 +253,79 @@ def test_traffic_on_a_version_is_not_reached_by_a_change() -> None:
     )
     assert timeout(planned(configured(), untold)) == 20
     both = slow().model_copy(update={"failing_versions": ("$LATEST", "7")})
-    assert timeout(planned(configured(), both)) == 20
+    assert refused(planned(configured(), both)) is RefusalCode.VERSIONED_TRAFFIC
+    latest = slow().model_copy(update={"failing_versions": ("$LATEST",)})
+    assert timeout(planned(configured(), latest)) == 20
+    assert refused(planned(configured(), latest, qualifier="live")) is (
+        RefusalCode.VERSIONED_TRAFFIC
+    )
 
 
 def test_no_cause_has_two_repairs() -> None:
     cured = [cause for repair in REPAIRS for cause in repair.cures]
     assert len(cured) == len(set(cured))
     assert len({repair.kind for repair in REPAIRS}) == len(REPAIRS)
+
+
+def wrong(*names: str) -> Diagnosis:
+    return lacking(*names).model_copy(update={"root_cause": RootCause.WRONG_ENV_VAR})
+
+
+def planned_env(
+    diagnosis: Diagnosis, *declared: DeclaredVariable, env: tuple[str, ...] = ()
+) -> Change | Refusal:
+    surroundings = Surroundings(TARGET, (), declared)
+    return plan(configured(env_names=env), diagnosis, Policy(), surroundings)
+
+
+def test_a_wrong_value_is_sealed_before_the_declared_one_takes_its_place() -> None:
+    declared = DeclaredVariable(name="A_B", kind="literal", matches_current=False)
+    change = planned_env(wrong("A_B"), declared, env=("A_B", "STAGE"))
+    assert isinstance(change, Change)
+    former = SealedValue(snapshot_id=configured(env_names=("A_B", "STAGE")).fingerprint)
+    assert change.before == EnvironmentSetting(variables={"A_B": former})
+    assert change.after == EnvironmentSetting(variables={"A_B": DeclaredSource()})
+
+
+def test_a_wrong_value_that_only_the_writer_may_compare_is_planned_all_the_same() -> None:
+    declared = DeclaredVariable(name="A_B", kind="secretsmanager", matches_current=None)
+    assert isinstance(planned_env(wrong("A_B"), declared, env=("A_B",)), Change)
+
+
+def test_a_variable_that_must_not_be_set_is_taken_out() -> None:
+    declared = DeclaredVariable(name="A_B", kind="absent", matches_current=False)
+    change = planned_env(wrong("A_B"), declared, env=("A_B",))
+    assert isinstance(change, Change)
+    assert change.after == EnvironmentSetting(variables={"A_B": Absent()})
+    assert change.inverse().inverse() == change
+
+
+def test_a_variable_that_went_away_since_need_not_be_taken_out() -> None:
+    declared = DeclaredVariable(name="A_B", kind="absent", matches_current=True)
+    assert refused(planned_env(wrong("A_B"), declared)) is RefusalCode.NO_EFFECT
+
+
+def test_a_value_that_is_as_declared_is_not_the_cause() -> None:
+    declared = DeclaredVariable(name="A_B", kind="literal", matches_current=True)
+    assert refused(planned_env(wrong("A_B"), declared, env=("A_B",))) is RefusalCode.NO_EFFECT
+
+
+def test_of_two_missing_variables_one_undeclared_stops_both_and_is_named() -> None:
+    declared = DeclaredVariable(name="A_B", kind="literal", matches_current=False)
+    refusal = planned_env(lacking("A_B", "C_D"), declared)
+    assert refused(refusal) is RefusalCode.UNDECLARED
+    assert isinstance(refusal, Refusal)
+    assert "C_D" in refusal.why
+    assert "A_B" not in refusal.why
+
+
+@pytest.mark.parametrize(("version", "is_reached"), [("$LATEST", True), ("7", False)])
+def test_an_alias_is_followed_to_its_version(version: str, *, is_reached: bool) -> None:
+    diagnosis = diagnosed(RootCause.TIMEOUT_TOO_LOW, TimeoutNeed(duration_ms=1, basis="doubled"))
+    diagnosis = diagnosis.model_copy(update={"failing_versions": ()})
+    target = TARGET.model_copy(update={"qualifier": "live"})
+    around = Surroundings(target, aliases=(Alias(name="live", version=version),))
+    result = plan(configured(), diagnosis, Policy(), around)
+    assert isinstance(result, Change) is is_reached
+    if isinstance(result, Refusal):
+        assert "7 (alias live)" in result.why

@@ -5,7 +5,12 @@ import random
 
 import pytest
 
-from autorepair.domain.statistics import Lognormal, fisher_one_sided, fit_lognormal
+from autorepair.domain.statistics import (
+    Lognormal,
+    binomial_at_least,
+    fisher_one_sided,
+    fit_lognormal,
+)
 
 
 @pytest.mark.parametrize(
@@ -62,3 +67,27 @@ def test_a_fit_without_a_spread_or_of_nothing_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match="at least two"):
         fit_lognormal(completed, censored)
+
+
+@pytest.mark.parametrize(
+    ("hits", "trials", "rate", "chance"),
+    [
+        (6, 6, 0.5, 1 / 64),
+        (1, 6, 0.1, 1 - 0.9**6),
+        (0, 6, 0.0, 1.0),
+        (1, 6, 0.0, 0.0),
+        (6, 6, 1.0, 1.0),
+        (0, 0, 0.3, 1.0),
+        (5_000, 10_000, 0.5, 0.504),
+    ],
+)
+def test_so_many_hits_or_more_come_up_by_chance(
+    hits: int, trials: int, rate: float, chance: float
+) -> None:
+    assert binomial_at_least(hits, trials=trials, rate=rate) == pytest.approx(chance, abs=1e-4)
+
+
+@pytest.mark.parametrize(("hits", "trials", "rate"), [(7, 6, 0.5), (-1, 6, 0.5), (1, 6, 1.5)])
+def test_impossible_hits_are_refused(hits: int, trials: int, rate: float) -> None:
+    with pytest.raises(ValueError, match="within"):
+        binomial_at_least(hits, trials=trials, rate=rate)

@@ -80,10 +80,23 @@ def test_an_anomaly_alarm_names_its_function() -> None:
     assert (seen.alarm.kind, names(seen)) == ("anomaly", ["patient-slow-invoice"])
 
 
-def test_a_composite_alarm_names_no_function_and_says_what_silences_it() -> None:
+def test_a_composite_alarm_names_no_function_but_its_rule() -> None:
     seen = sighting("composite")
     assert (seen.alarm.kind, names(seen)) == ("composite", [])
-    assert seen.alarm.silenced_by == "WaitPeriod"
+    assert "patient-slow-invoice-errors" in (seen.rule or "")
+
+
+def test_a_suppressor_that_may_still_speak_up_is_waited_for() -> None:
+    seen = sighting("composite")
+    assert (seen.alarm.silenced_by, seen.wait_s) == (None, 120)
+
+
+def test_a_suppressed_alarm_says_by_what() -> None:
+    assert sighting("suppressed").alarm.silenced_by == "its suppressor maintenance"
+
+
+def test_a_metric_of_lambda_insights_names_its_function_too() -> None:
+    assert names(sighting("lambda_insights")) == ["patient-slow-invoice"]
 
 
 def test_a_metric_of_another_namespace_names_no_function() -> None:
@@ -162,3 +175,53 @@ def test_the_message_of_a_malformed_event_does_not_quote_its_input() -> None:
     with pytest.raises(MalformedEventError) as caught:
         read_event({"functionName": {"password": "hunter2"}, "manual": True}, started_at=STARTED)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [None, [], "ALARM", 7, True])
+def test_what_is_no_object_is_malformed(value: object) -> None:
+    with pytest.raises(MalformedEventError, match="not an object"):
+        read_event(value, started_at=STARTED)
+
+
+def test_an_alarm_of_the_future_is_malformed() -> None:
+    raw = event("single_metric")
+    raw["detail"]["state"]["timestamp"] = "9999-12-31T23:59:59.000+0000"
+    with pytest.raises(MalformedEventError, match="future"):
+        read_event(raw, started_at=STARTED)
+
+
+def test_an_evaluation_longer_than_cloudwatchs_is_not_believed() -> None:
+    raw = event("single_metric")
+    raw["detail"]["state"]["reasonData"] = '{"startDate": "1970-01-01T00:00:00.000+0000"}'
+    assert read_event(raw, started_at=STARTED).alarm.evaluated_from is None
+
+
+@pytest.mark.parametrize("data", ["[" * 100_000, '{"threshold": NaN}', '{"threshold": 1e999}'])
+def test_reason_data_that_cannot_be_read_give_no_threshold(data: str) -> None:
+    raw = event("single_metric")
+    raw["detail"]["state"]["reasonData"] = data
+    assert read_event(raw, started_at=STARTED).alarm.threshold is None
+
+
+def test_a_reason_without_end_is_cut() -> None:
+    raw = event("single_metric")
+    raw["detail"]["state"]["reason"] = "x" * 100_000
+    assert len(read_event(raw, started_at=STARTED).alarm.reason) == 1000
+
+
+def test_an_arn_that_is_no_alarms_is_malformed() -> None:
+    raw = event("single_metric")
+    raw["resources"] = ["arn:aws:s3:::bucket"]
+    with pytest.raises(MalformedEventError, match="resources"):
+        read_event(raw, started_at=STARTED)
+
+
+@pytest.mark.parametrize("text", ["patient-slow-invoice\n", "patient-slow-invoice:a b", "x:\n"])
+def test_a_name_with_something_behind_it_is_malformed(text: str) -> None:
+    with pytest.raises(MalformedEventError, match="functionName"):
+        read_function_reference(text)
+
+
+def test_an_arn_without_an_account_is_not_taken_for_one_of_this_account() -> None:
+    arn = "arn:aws:lambda:us-east-1::function:patient-slow-invoice"
+    assert read_event({"functionName": arn, "manual": True}, started_at=STARTED).accounts == {""}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -11,21 +12,28 @@ from autorepair.domain.errors import (
     TransientServiceError,
 )
 from autorepair.domain.evidence import (
+    Alias,
     Caller,
     DeclaredVariable,
     Evidence,
     EvidenceSummary,
     Gap,
+    LogLine,
     MetricSeries,
+    SettingChange,
 )
 from autorepair.domain.incident import Incident
+from autorepair.domain.recent_changes import MOST_CHANGES, TrailEvent
+from autorepair.ports import Releases
 from autorepair.steps.collect_metrics_and_logs import (
     CollectMetricsAndLogsInput,
     collect_metrics_and_logs,
     window_start,
 )
-from unit.builders import ALARM, INCIDENT, incident, invocations
-from unit.fakes import NOW, FakeFunctions, World, configuration
+from autorepair.steps.determine_action import DetermineActionInput, determine_action
+from autorepair.steps.diagnose_issue import DiagnoseIssueInput, diagnose_issue
+from unit.builders import ALARM, AUTO, INCIDENT, incident, invocations
+from unit.fakes import NOW, FakeFunctions, FakePolicies, World, configuration
 
 
 def collected(world: World, of: Incident = INCIDENT) -> EvidenceSummary:
@@ -59,10 +67,16 @@ def test_everything_that_was_read_is_kept_and_summed_up() -> None:
 @pytest.mark.parametrize("error", [AccessDeniedError("denied"), TransientServiceError("down")])
 def test_each_source_that_cannot_be_read_is_a_gap_and_not_an_empty_list(error: Exception) -> None:
     world = World()
-    for source in (world.logs, world.metrics, world.callers, world.known_config):
+    sources = (
+        world.logs, world.metrics, world.callers, world.known_config, world.change_log,
+        world.snapshots, world.concurrency,
+    )  # fmt: skip
+    for source in sources:
         source.error = error
     gaps = collected(world).gaps
-    assert [gap.source for gap in gaps] == ["logs", "metrics", "callers", "known_config"]
+    assert sorted(gap.source for gap in gaps) == [
+        "callers", "changes", "concurrency", "known_config", "logs", "metrics", "snapshots",
+    ]  # fmt: skip
     assert all(type(error).__name__ in gap.reason for gap in gaps)
 
 
@@ -113,3 +127,78 @@ def test_the_log_is_read_up_to_now() -> None:
     world.clock.advance(90)
     collected(world)
     assert world.logs.reads[0][1] == NOW + timedelta(seconds=90)
+
+
+def test_versions_and_aliases_are_read_only_where_traffic_goes_to_them() -> None:
+    world = World()
+    collected(world)
+    assert world.releases.reads == 0
+
+    world.logs.invocations = [invocations(1)[0].model_copy(update={"version": "7"})]
+    world.releases.releases = Releases(aliases=(Alias(name="live", version="7"),), versions=())
+    world.evidence.kept.clear()
+    collected(world)
+    assert whole(world).aliases == world.releases.releases.aliases
+
+
+def test_an_alarm_on_an_alias_asks_for_the_releases_too() -> None:
+    world = World()
+    world.releases.error = AccessDeniedError("denied")
+    on_alias = INCIDENT.subject.model_copy(update={"qualifier": "live"})
+    gaps = collected(world, incident(target=on_alias)).gaps
+    assert [gap.source for gap in gaps] == ["releases"]
+
+
+def test_what_was_changed_is_kept_with_what_it_replaced() -> None:
+    world = World()
+    world.change_log.events = (
+        TrailEvent(
+            id="e1",
+            at=NOW - timedelta(days=2),
+            name="CreateFunction",
+            principal="somebody",
+            settings={"timeout_s": 30},
+        ),
+        TrailEvent(
+            id="e2",
+            at=NOW - timedelta(hours=1),
+            name="UpdateFunctionConfiguration",
+            principal="somebody",
+            settings={"timeout_s": 3},
+        ),
+    )
+    assert collected(world).changes == 2
+    latest = whole(world).changes[-1]
+    assert latest.setting("timeout_s") == SettingChange(name="timeout_s", before=30, after=3)
+
+
+def test_the_state_stays_small_however_much_there_was_to_read() -> None:
+    world = World(policies=FakePolicies(AUTO))
+    text = "x" * 1000
+    world.logs.invocations = invocations(3000)
+    world.logs.lines = [
+        LogLine(id=f"l{n}", at=NOW, stream="s", message=text) for n in range(20_000)
+    ]
+    world.logs.gaps = [Gap(source="logs", reason=text)] * 100
+    world.callers.gaps = (Gap(source="callers/" + "q" * 100, reason=text),) * 300
+    world.change_log.events = tuple(
+        TrailEvent(
+            id=f"e{n}",
+            at=NOW - timedelta(minutes=n),
+            name="UpdateFunctionConfiguration",
+            principal=text,
+            settings={"handler": text + str(n), "layers": text},
+        )
+        for n in range(500)
+    )
+    summary = collected(world)
+    assert summary.log_lines == 20_000
+    assert len(whole(world).changes) == MOST_CHANGES
+    state = {"incident": INCIDENT.as_json(), "evidence": summary.as_json()}
+    given = DiagnoseIssueInput(incident=INCIDENT, evidence=summary)
+    state["diagnosis"] = (diagnosis := diagnose_issue(given, world.ports)).as_json()
+    decision = determine_action(
+        DetermineActionInput(incident=INCIDENT, evidence=summary, diagnosis=diagnosis), world.ports
+    )
+    state["decision"] = decision.as_json()
+    assert len(json.dumps(state).encode()) < 64 * 1024

@@ -224,3 +224,16 @@ def test_the_clock_of_the_record_is_the_ports() -> None:
     world = world_under()
     decided(world)
     assert world.audit.chain_of(INCIDENT.id)[-1].entry.at == NOW
+
+
+@pytest.mark.parametrize("without_step", ["keep", "roll_back"])
+def test_a_further_step_says_what_becomes_of_the_last_one_if_it_is_not_made(
+    without_step: str,
+) -> None:
+    world = world_under(ASK, timeout_s=6)
+    short = SHORT.model_copy(update={"without_step": without_step})
+    assert decided(world, change=applied(), verification=short).otherwise == without_step
+
+
+def test_a_first_step_leaves_nothing_behind_to_ask_about() -> None:
+    assert decided(world_under()).otherwise == "keep"

@@ -35,6 +35,7 @@ from unit.builders import (
     incident,
     invocations,
     kept,
+    memory_change,
 )
 from unit.fakes import ARN, NOW, FakePolicies, World, configuration, summary_of
 
@@ -146,6 +147,14 @@ def test_a_write_that_never_happened_is_checked_again_from_the_start() -> None:
         executed(world)
     world.alarms.recovered = {"patient-slow-invoice-errors"}
     assert executed(world).status == "recovered"
+    assert timeout_now(world) == 3
+
+
+def test_an_alarm_silenced_since_the_decision_leads_to_no_write() -> None:
+    world = world_under()
+    world.alarms.silent["patient-slow-invoice-errors"] = "the mute rule maintenance"
+    record = executed(world)
+    assert (record.status, "mute rule maintenance" in record.reason) == ("refused", True)
     assert timeout_now(world) == 3
 
 
@@ -333,10 +342,58 @@ def test_the_window_follows_the_traffic(seen: int, minutes: int, window: int) ->
     looked = evidence(*invocations(seen)).model_copy(
         update={"window_start": NOW - timedelta(minutes=minutes)}
     )
-    assert window_s(VerificationRules(), summary_of(looked, key="k")) == window
+    assert window_s(VerificationRules(), summary_of(looked, key="k"), change()) == window
+
+
+def test_a_window_is_long_enough_to_see_a_time_out_at_the_new_timeout() -> None:
+    seen = summary_of(evidence(*invocations(5)), key="k")
+    assert window_s(VerificationRules(), seen, change(300, 600)) == 605
+    assert window_s(VerificationRules(), seen, memory_change()) == 600
 
 
 def test_the_records_hold_together_and_hold_no_secret() -> None:
     world = world_under()
     executed(world)
     assert world.audit.is_whole()
+
+
+def test_the_configuration_before_the_change_is_remembered_first() -> None:
+    world = world_under()
+    executed(world)
+    ((reason, kept),) = [(s.reason, s.configuration.timeout_s) for s in world.snapshots.kept]
+    assert (reason, kept) == ("before_change", 3)
+
+
+def test_nothing_is_written_that_could_not_be_remembered() -> None:
+    world = world_under()
+    world.snapshots.errors = [AccessDeniedError("kms:Encrypt was denied")]
+    record = executed(world)
+    assert (record.status, world.functions.applied) == ("refused", [])
+    assert "kms:Encrypt was denied" in record.reason
+
+
+def test_a_function_that_moves_while_it_is_remembered_makes_the_plan_stale() -> None:
+    world = world_under()
+    world.snapshots.errors = [StaleConfigurationError("changed while it was remembered")]
+    assert executed(world).status == "stale"
+
+
+def test_a_function_deleted_while_it_is_remembered_is_refused() -> None:
+    world = world_under()
+    world.snapshots.errors = [TargetNotFoundError("no such function")]
+    record = executed(world)
+    assert (record.status, "gone" in record.reason) == ("refused", True)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"timeout_s": 10}, "its timeout was 3 s and is 10 s by now"),
+        ({"code_sha256": "code-2"}, "its code, layers, role, environment or another setting"),
+        ({"code_sha256": "code-2", "last_modified": NOW}, "last modified 2026-03-04T12:00:00Z"),
+    ],
+)
+def test_a_stale_plan_says_what_differs(changed: dict[str, object], told: str) -> None:
+    world = world_under()
+    world.functions.somebody_changes(**changed)
+    assert told in executed(world).reason

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from autorepair.domain.approval import Approval
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.errors import AccessDeniedError, TransientServiceError
 from autorepair.domain.incident import Outcome
 from autorepair.domain.notification import Notification
 from autorepair.steps.notify_result import NotifyResultInput, notify_result
-from unit.builders import INCIDENT, applied, course, verification
+from unit.builders import INCIDENT, applied, course, decision, verification
 from unit.fakes import ARN, World
 
 
@@ -69,3 +70,15 @@ def test_a_newer_incident_on_the_same_function_is_not_closed_along() -> None:
     world.state.open(newer)
     notified(world)
     assert world.state.open_on[ARN].incident_id == "inc-newer"
+
+
+def test_that_nobody_answered_is_recorded_before_the_incident_is_closed() -> None:
+    world = opened()
+    asked = decision(action="ask")
+    state = course(decision=asked, approval=Approval(answer="expired"))
+    given = NotifyResultInput.model_validate(state.as_json())
+    assert notify_result(given, world.ports).outcome is Outcome.EXPIRED
+    assert notify_result(given, world.ports).outcome is Outcome.EXPIRED
+    assert world.kinds(INCIDENT) == [RecordKind.APPROVAL_EXPIRED, RecordKind.INCIDENT_CLOSED]
+    silence = world.audit.chain_of(INCIDENT.id)[0].entry
+    assert silence.data == {"plan_hash": asked.plan_hash}

@@ -47,6 +47,20 @@ KEPT_STEP = applied(status="refused", step=2, origin=change(is_applied=True))
             Outcome.UNVERIFIED,
         ),
         (course(change=applied(), rollback=rollback(status="conflict")), Outcome.ESCALATED),
+        (
+            course(change=applied(), verification=verification(verdict=Verdict.OVERTAKEN)),
+            Outcome.ESCALATED,
+        ),
+        (
+            course(
+                change=applied(),
+                verification=verification(verdict=Verdict.STILL_SHORT, next="step"),
+                decision=decision(action="ask", step=2, otherwise="roll_back"),
+                approval=Approval(answer="rejected"),
+                rollback=rollback(),
+            ),
+            Outcome.ROLLED_BACK,
+        ),
         (course(change=applied(status="refused")), Outcome.ESCALATED),
         (course(change=applied(status="paused")), Outcome.ESCALATED),
         (course(change=applied(status="recovered")), Outcome.RECOVERED),
@@ -98,3 +112,15 @@ def test_nothing_is_kept_once_it_was_taken_back() -> None:
 
 def test_a_stale_plan_of_a_first_step_left_nothing_in_place() -> None:
     assert applied(status="stale").in_place is None
+
+
+def test_what_was_left_to_somebody_else_is_not_called_kept() -> None:
+    overtaken = verification(verdict=Verdict.OVERTAKEN)
+    for ended in (
+        course(change=applied(), verification=overtaken),
+        course(change=applied(), rollback=rollback(status="conflict")),
+    ):
+        assert ended.kept_change is None
+        assert ended.handed_over == change(is_applied=True)
+    assert course(change=applied(), rollback=rollback()).handed_over is None
+    assert course().handed_over is None

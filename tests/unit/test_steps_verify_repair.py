@@ -7,13 +7,17 @@ import pytest
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.change import Absent, Change, DeclaredSource, EnvironmentSetting
 from autorepair.domain.configuration import FunctionConfiguration
-from autorepair.domain.diagnosis import Diagnosis, EnvironmentNeed, MemoryNeed, RootCause
-from autorepair.domain.errors import PolicyUnreadableError, TargetNotFoundError
-from autorepair.domain.evidence import Invocation, LogLine
-from autorepair.domain.policy import Caps, Policy
+from autorepair.domain.diagnosis import EnvironmentNeed, MemoryNeed, RootCause
+from autorepair.domain.errors import (
+    AccessDeniedError,
+    PolicyUnreadableError,
+    TargetNotFoundError,
+)
+from autorepair.domain.evidence import LogLine
+from autorepair.domain.policy import Caps
 from autorepair.domain.verification import Verdict, Verification
-from autorepair.steps.sampling import begun_after
 from autorepair.steps.verify_repair import VerifyRepairInput, verify_repair
+from unit.aftermath import SINCE, remembered_status, since, verified, world_after
 from unit.builders import (
     AUTO,
     DIAGNOSIS,
@@ -29,9 +33,8 @@ from unit.builders import (
     slow_invocations,
     verification,
 )
-from unit.fakes import NOW, FakeFunctions, FakePolicies, World, configuration
+from unit.fakes import NOW, World, configuration
 
-SINCE = NOW + timedelta(seconds=5)
 MEMORY = DIAGNOSIS.model_copy(
     update={
         "root_cause": RootCause.MEMORY_EXHAUSTED,
@@ -51,60 +54,6 @@ ENVIRONMENT = Change(
     planned_on=configuration().fingerprint,
     leads_to=configuration(env_names=("TABLE", "TOPIC")).fingerprint,
 )
-
-
-def since(count: int, status: str = "success", **same: object) -> list[Invocation]:
-    plain = {"stream": "new", "duration_ms": 3500.0, **same}
-    return [
-        invocation().model_copy(
-            update={
-                "request_id": f"{status}-{n}",
-                "status": status,
-                "started_at": SINCE + timedelta(seconds=n),
-                "report_id": f"since-{n}",
-                **plain,
-            }
-        )
-        for n in range(count)
-    ]
-
-
-def world_after(
-    *traffic: Invocation,
-    policy: Policy = AUTO,
-    configured: FunctionConfiguration | None = None,
-    elapsed_s: int = 600,
-) -> World:
-    world = World(
-        functions=FakeFunctions(configured or configuration(timeout_s=6)),
-        policies=FakePolicies(policy),
-    )
-    world.logs.invocations = list(traffic)
-    world.clock.advance(elapsed_s)
-    return world
-
-
-def verified(
-    world: World,
-    diagnosis: Diagnosis = DIAGNOSIS,
-    *,
-    before: list[Invocation] | None = None,
-    **keys: object,
-) -> Verification:
-    seen = slow_invocations() if before is None else before
-    state = {
-        "incident": INCIDENT,
-        "evidence": world.evidence.put(evidence(*seen)),
-        "diagnosis": diagnosis,
-        "change": applied(),
-        **keys,
-    }
-    return verify_repair(VerifyRepairInput.model_validate(state), world.ports)
-
-
-def remembered_status(world: World) -> str | None:
-    kept = world.state.remembered_change(INCIDENT)
-    return kept.status if kept else None
 
 
 def test_invocations_that_only_the_change_let_finish_prove_that_it_helped() -> None:
@@ -169,9 +118,73 @@ def test_an_environment_first_seen_between_evidence_and_change_does_not_count() 
     assert verified(world, change=settled).after.invocations == 0
 
 
-def test_an_invocation_that_is_still_running_tells_nothing() -> None:
-    running = since(3, "unfinished")
-    assert begun_after(running, NOW, known=()) == ()
+def test_an_invocation_that_is_still_running_is_counted_as_neither_success_nor_failure() -> None:
+    world = world_after(*since(6), *since(2, "unfinished"))
+    after = verified(world).after
+    assert (after.invocations, after.failures, after.pending) == (6, 0, 2)
+
+
+def test_work_that_may_still_run_into_a_long_timeout_is_waited_for() -> None:
+    longer = applied(change=change(300, 600, is_applied=True))
+    begun = NOW - timedelta(minutes=20)
+    before = [
+        *invocations(10, "success", at=begun, duration_ms=200_000.0),
+        *invocations(10, at=begun + timedelta(minutes=1), duration_ms=300_000.0),
+    ]
+    quick, slow = since(20, duration_ms=310_000.0), since(20, "unfinished")
+    world = world_after(*quick, *slow, configured=configuration(timeout_s=600))
+    result = verified(world, before=before, change=longer)
+    assert (result.verdict, result.next) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
+
+
+def test_under_steady_traffic_those_decide_that_have_had_the_time_to_end() -> None:
+    traffic = since(40, duration_ms=5000.0)
+    running = [
+        i.model_copy(update={"started_at": NOW + timedelta(seconds=598)})
+        for i in since(30, "unfinished")
+    ]
+    result = verified(world_after(*traffic, *running))
+    assert (result.verdict, result.after.pending) == (Verdict.IMPROVED, 30)
+
+
+def test_traffic_of_a_published_version_shows_nothing() -> None:
+    world = world_after(*since(30, version="7", stream="2026/03/04/[7]new"))
+    result = verified(world)
+    assert (result.verdict, result.after.invocations) == (Verdict.INSUFFICIENT_TRAFFIC, 0)
+
+
+def test_traffic_of_a_published_version_before_is_no_measure() -> None:
+    elsewhere = [i.model_copy(update={"version": "7"}) for i in invocations(9, stream="[7]old")]
+    result = verified(world_after(*since(6)), before=[*slow_invocations(), *elsewhere])
+    assert (result.before.invocations, result.before.failures) == (8, 4)
+
+
+@pytest.mark.parametrize(
+    ("present", "told"),
+    [
+        (configuration(timeout_s=60, code_sha256="the-owner's"), "somebody else"),
+        (configuration(), "as it was before"),
+    ],
+    ids=["another deployment", "taken back by hand"],
+)
+def test_a_function_that_somebody_changed_since_is_left_to_them(
+    present: FunctionConfiguration, told: str
+) -> None:
+    world = world_after(*since(30), configured=present)
+    result = verified(world)
+    assert (result.verdict, result.next) == (Verdict.OVERTAKEN, "done")
+    assert told in result.reason
+    assert remembered_status(world) == "handed_over"
+    assert world.kinds(INCIDENT) == [RecordKind.REPAIR_VERIFIED]
+    assert world.functions.writes == 0
+
+
+def test_a_retry_gives_what_was_recorded_of_the_window() -> None:
+    world = world_after(*since(6))
+    first = verified(world)
+    world.logs.invocations = [*world.logs.invocations, *since(25, "timeout", duration_ms=6000.0)]
+    assert verified(world) == first
+    assert remembered_status(world) == "kept"
 
 
 def test_more_time_outs_at_the_new_limit_beside_rescued_work_ask_for_a_further_step() -> None:
@@ -209,20 +222,32 @@ def test_memory_that_runs_out_at_the_new_size_asks_for_a_further_step() -> None:
     assert (result.verdict, result.next) == (Verdict.STILL_SHORT, "step")
 
 
-def test_memory_that_the_old_size_did_not_have_proves_that_it_helped() -> None:
+def test_memory_that_is_filled_because_it_is_there_proves_nothing() -> None:
     fine = since(6, memory_mb=384, max_memory_used_mb=300, duration_ms=900.0)
     world = world_after(*fine, configured=configuration(memory_mb=384))
-    died = invocations(2, "out_of_memory", used_mb=128, duration_ms=900.0)
-    result = verified(world, MEMORY, before=died, change=applied(change=memory_change()))
-    assert (result.verdict, result.after.rescued) == (Verdict.IMPROVED, 6)
+    grown = memory_change().model_copy(
+        update={"leads_to": configuration(memory_mb=384).fingerprint}
+    )
+    rarely = [
+        *invocations(98, "success", used_mb=128, stream="fine"),
+        *invocations(2, "out_of_memory", used_mb=128, duration_ms=900.0),
+    ]
+    result = verified(world, MEMORY, before=rarely, change=applied(change=grown))
+    assert (result.verdict, result.after.rescued) == (Verdict.INSUFFICIENT_TRAFFIC, 0)
 
 
-def test_a_variable_without_which_everything_failed_is_proven_by_each_success() -> None:
+def test_one_failure_for_want_of_a_variable_is_too_few_to_prove_its_cure() -> None:
+    few = since(5, duration_ms=20.0)
+    world = world_after(*few, configured=configuration(env_names=("TABLE", "TOPIC")))
+    assert verified_environment(world, failed=1).verdict is Verdict.INSUFFICIENT_TRAFFIC
+
+
+def test_successes_where_all_failed_for_want_of_a_variable_prove_its_cure() -> None:
     world = world_after(
         *since(5, duration_ms=20.0), configured=configuration(env_names=("TABLE", "TOPIC"))
     )
     result = verified_environment(world)
-    assert (result.verdict, result.after.rescued) == (Verdict.IMPROVED, 5)
+    assert (result.verdict, result.after.rescued) == (Verdict.IMPROVED, 0)
 
 
 def test_another_failure_in_place_of_the_missing_variable_is_no_improvement() -> None:
@@ -234,8 +259,8 @@ def test_another_failure_in_place_of_the_missing_variable_is_no_improvement() ->
     assert (result.verdict, result.after.same_cause) == (Verdict.UNCHANGED, 0)
 
 
-def verified_environment(world: World) -> Verification:
-    failed = invocations(4, "error", duration_ms=20.0)
+def verified_environment(world: World, *, failed: int = 4) -> Verification:
+    before = invocations(failed, "error", duration_ms=20.0)
     lines = tuple(
         LogLine(
             id=f"line-{n}",
@@ -244,11 +269,11 @@ def verified_environment(world: World) -> Verification:
             message="KeyError: 'TOPIC'\n  File \"<frozen os>\", line 679, in __getitem__",
             request_id=i.request_id,
         )
-        for n, i in enumerate(failed)
+        for n, i in enumerate(before)
     )
     state = {
         "incident": INCIDENT,
-        "evidence": world.evidence.put(evidence(*failed, lines=lines)),
+        "evidence": world.evidence.put(evidence(*before, lines=lines)),
         "diagnosis": MISSING,
         "change": applied(change=ENVIRONMENT),
     }
@@ -286,16 +311,25 @@ def test_without_a_change_there_is_nothing_to_verify(broken: object) -> None:
         verified(world_after(), change=broken)
 
 
-def test_the_log_is_read_from_before_the_change_to_know_old_environments() -> None:
-    world = world_after(*since(6))
-    approved_late = applied(applied_at=NOW + timedelta(hours=2))
-    world.clock.advance(7200)
-    verified(world, change=approved_late)
-    start, _ = world.logs.reads[0]
-    assert start == NOW + timedelta(hours=2) - timedelta(minutes=15)
-
-
 def test_the_second_step_compares_with_the_setting_before_the_first() -> None:
     second = applied(change=change(6, 12, is_applied=True), step=2, origin=change(is_applied=True))
     world = world_after(*since(6), configured=configuration(timeout_s=12))
     assert verified(world, change=second).after.rescued == 6
+
+
+def test_what_traffic_has_shown_to_work_is_remembered_as_healthy() -> None:
+    world = world_after(*since(10))
+    assert verified(world).verdict is Verdict.IMPROVED
+    assert [(s.reason, s.configuration.timeout_s) for s in world.snapshots.kept] == [("healthy", 6)]
+
+
+def test_what_is_not_proven_is_not_remembered_as_healthy() -> None:
+    world = world_after()
+    verified(world)
+    assert world.snapshots.kept == []
+
+
+def test_a_verified_repair_does_not_fail_for_a_snapshot() -> None:
+    world = world_after(*since(10))
+    world.snapshots.errors = [AccessDeniedError("kms:Encrypt was denied")]
+    assert verified(world).verdict is Verdict.IMPROVED

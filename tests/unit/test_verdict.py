@@ -10,11 +10,18 @@ ALL_FAILED = TrafficSample(invocations=6, failures=6, same_cause=6)
 
 
 def seen(
-    invocations: int, failures: int = 0, same_cause: int | None = None, rescued: int = 0
+    invocations: int,
+    failures: int = 0,
+    same_cause: int | None = None,
+    rescued: int = 0,
+    pending: int = 0,
 ) -> TrafficSample:
-    same = failures if same_cause is None else same_cause
     return TrafficSample(
-        invocations=invocations, failures=failures, same_cause=same, rescued=rescued
+        invocations=invocations,
+        failures=failures,
+        same_cause=failures if same_cause is None else same_cause,
+        rescued=rescued,
+        pending=pending,
     )
 
 
@@ -23,6 +30,8 @@ def judged(
     before: TrafficSample = ALL_FAILED,
     *,
     windows_used: int = 1,
+    early: TrafficSample | None = None,
+    is_partial: bool = False,
     still_short: bool = False,
     step: int = 1,
     **rules: object,
@@ -30,6 +39,8 @@ def judged(
     return judge(
         before,
         after,
+        early=early or after,
+        is_partial=is_partial,
         windows_used=windows_used,
         rules=VerificationRules.model_validate(rules),
         still_short=still_short,
@@ -124,3 +135,53 @@ def test_a_failure_that_may_have_become_rarer_waits_for_more_traffic() -> None:
 
 def test_before_that_shows_nothing_proves_nothing() -> None:
     assert told(judged(seen(10), seen(0))) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
+
+
+@pytest.mark.parametrize("same", [1, 0], ids=["the incident's own", "another"])
+def test_one_failure_that_may_be_what_is_left_of_many_takes_nothing_back(same: int) -> None:
+    before = seen(100, 20)
+    assert told(judged(seen(6, 1, same), before)) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
+    assert told(judged(seen(200, 5, same * 5), before)) == (Verdict.IMPROVED, "done")
+    assert told(judged(seen(60, 12, same * 12), before)) == (Verdict.UNCHANGED, "roll_back")
+
+
+def test_a_failure_that_nobody_could_tell_from_the_old_one_does_not_stay_at_the_end() -> None:
+    last = judged(seen(6, 1), seen(100, 20), windows_used=6)
+    assert told(last) == (Verdict.UNCHANGED, "roll_back")
+
+
+def test_those_that_have_not_ended_may_all_fail() -> None:
+    slow = judged(seen(20, rescued=20, pending=20), seen(20, 10), early=seen(0))
+    assert told(slow) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
+    assert "20 have not ended yet" in slow.reason
+    last = judged(seen(20, rescued=20, pending=20), seen(20, 10), early=seen(0), windows_used=6)
+    assert told(last) == (Verdict.INSUFFICIENT_TRAFFIC, "done")
+
+
+def test_a_few_that_have_not_ended_hold_nothing_up_where_they_cannot_turn_the_verdict() -> None:
+    assert told(judged(seen(20, pending=1), seen(20, 18), early=seen(0))) == (
+        Verdict.IMPROVED,
+        "done",
+    )
+
+
+def test_under_steady_traffic_those_begun_long_ago_decide() -> None:
+    steady, before = seen(60, rescued=30, pending=20), seen(100, 10)
+    assert told(judged(steady, before, early=seen(40, rescued=20))) == (Verdict.IMPROVED, "done")
+    failing_slowly = judged(steady, before, early=seen(20, rescued=5, pending=15))
+    assert told(failing_slowly) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
+
+
+def test_a_log_read_only_in_part_shows_no_improvement() -> None:
+    partial = judged(seen(60), is_partial=True)
+    assert told(partial) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
+    assert "in part" in partial.reason
+    assert told(judged(seen(6, 6), is_partial=True)) == (Verdict.UNCHANGED, "roll_back")
+
+
+def test_a_further_step_says_what_becomes_of_this_one_without_it() -> None:
+    hangs = judged(seen(6, 6), still_short=True)
+    assert (hangs.next, hangs.without_step) == ("step", "roll_back")
+    helped = judged(seen(8, 4, rescued=4), still_short=True)
+    assert (helped.next, helped.without_step) == ("step", "keep")
+    assert judged(seen(6, 6), still_short=True, unchanged="keep").without_step == "keep"

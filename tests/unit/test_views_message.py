@@ -16,6 +16,7 @@ from autorepair.domain.diagnosis import RootCause
 from autorepair.domain.evidence import Gap
 from autorepair.domain.failure import Undo
 from autorepair.domain.incident import Outcome
+from autorepair.domain.verification import Verdict
 from autorepair.views.message import (
     LONGEST_SUBJECT,
     approval_message,
@@ -170,6 +171,38 @@ def test_the_question_says_what_would_be_changed_and_how_to_answer() -> None:
         assert told in message.body
 
 
+def test_the_question_names_the_plan_so_that_no_other_can_be_answered() -> None:
+    message = approval_message(course(decision=decision(action="ask")))
+    plan_hash = decision().plan_hash or ""
+    assert f"autorepair approve {INCIDENT.id} --plan {plan_hash[:12]}" in message.body
+
+
+def test_the_commands_name_the_deployment_that_asks() -> None:
+    arn = "arn:aws:states:us-east-1:123456789012:execution:lambda-auto-repair-prod:one"
+    body = approval_message(course(incident=incident(execution_arn=arn))).body
+    assert f"autorepair show {INCIDENT.id} --env prod" in body
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "chinese"),
+    [(45, "45 seconds", "45 秒"), (300, "5 minutes", "5 分钟"), (86_400, "24 hours", "24 小时")],
+)
+def test_how_long_an_answer_is_waited_for_is_told_in_words(
+    seconds: int, english: str, chinese: str
+) -> None:
+    asked = decision(action="ask", approval_timeout_s=seconds)
+    body = approval_message(course(decision=asked)).body
+    assert english in body
+    assert chinese in body
+
+
+def test_the_question_gives_cause_evidence_and_plan_in_both_languages() -> None:
+    body = approval_message(course(decision=decision(action="ask"))).body
+    for words in (ENGLISH, CHINESE):
+        for label in ("asking", "change", "cause", "evidence", "answer", "expires"):
+            assert words.labels[label] in body
+
+
 def test_a_question_without_a_plan_still_says_who_asks() -> None:
     assert INCIDENT.id in approval_message(course(decision=None)).body
 
@@ -186,3 +219,22 @@ def test_a_change_that_could_not_be_undone_is_told_loudly(undo: Undo) -> None:
 def test_a_failure_before_there_was_an_incident_is_told_too() -> None:
     message = failure_message(None, error="Unknown", undo="nothing_to_undo", reason="nothing")
     assert message.subject == "[Auto-Repair] failed: unknown function"
+
+
+def test_a_rollback_that_was_left_to_somebody_else_is_not_told_as_done() -> None:
+    ended = course(change=applied(), rollback=rollback(status="conflict"))
+    body = result_message(ended, Outcome.ESCALATED).body
+    assert "Change: timeout 3 s -> timeout 6 s" in body
+    assert "Not done: timeout 6 s -> timeout 3 s" in body
+    assert "Change: timeout 6 s -> timeout 3 s" not in body
+    for words in (ENGLISH, CHINESE):
+        assert words.undo["handed_over"] in body
+        assert words.labels["permanent"] not in body
+
+
+def test_a_change_that_was_overtaken_is_told_without_advice_to_keep_it() -> None:
+    ended = course(change=applied(), verification=verification(verdict=Verdict.OVERTAKEN))
+    body = result_message(ended, Outcome.ESCALATED).body
+    assert "Change: timeout 3 s -> timeout 6 s" in body
+    assert ENGLISH.undo["handed_over"] in body
+    assert ENGLISH.labels["permanent"] not in body

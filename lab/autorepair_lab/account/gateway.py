@@ -63,12 +63,17 @@ class Gateway:
         self._observers: tuple[Observer, ...] = ()
         self._calls: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
+        self._is_closing = False
         # moto checks a condition and writes in two steps; DynamoDB does both in one.
         self._one_by_one = {"dynamodb": threading.Lock()}
 
     def set_chain(self, chain: Sequence[Interceptor], observers: Sequence[Observer]) -> None:
         """Replace who is offered a call (in order), and who is told of successful ones."""
         self._interceptors, self._observers = tuple(chain), tuple(observers)
+
+    def close(self) -> None:
+        """Take what fails from now on for what it is: the parts behind are being stopped."""
+        self._is_closing = True
 
     def calls(self) -> list[dict[str, Any]]:
         """AWS calls so far, most frequent first: service, operation, count."""
@@ -122,7 +127,8 @@ class Gateway:
         except NotImplementedError as error:
             return error_response(parsed, _not_implemented(call, str(error)))
         except Exception as error:  # noqa: BLE001 - whatever the emulator dies of is shown to the caller
-            _LOG.exception("%s.%s crashed in the emulator", call.service, call.operation)
+            if not self._is_closing:
+                _LOG.exception("%s.%s crashed in the emulator", call.service, call.operation)
             return error_response(parsed, _crashed(call, error))
         if response.status < HTTPStatus.BAD_REQUEST:
             for observer in self._observers:

@@ -25,7 +25,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from autorepair_lab.account.call import Call, Interceptor
 from autorepair_lab.account.faults import Fault, FaultPlan
-from autorepair_lab.account.gateway import Gateway
+from autorepair_lab.account.gateway import Gateway, Observer
 from autorepair_lab.account.invocation_record import InvocationRecord
 from autorepair_lab.account.lambda_invoke import Answer, AtMemoryLimit, Runtime
 from autorepair_lab.account.parts import Parts
@@ -85,6 +85,7 @@ class Account:
         self._port = port
         self._time_scale = time_scale
         self._interceptors = list(interceptors)
+        self._own_observers: list[Observer] = []
         self._settle_s = settle_s
         self._factory = runtime_factory or LambdaRuntime
         self._gateway = Gateway(
@@ -165,7 +166,7 @@ class Account:
     def _link(self) -> None:
         if self._parts is not None:
             chain = [*self._interceptors, *self._parts.interceptors()]
-            self._gateway.set_chain(chain, self._parts.observers())
+            self._gateway.set_chain(chain, [*self._parts.observers(), *self._own_observers])
 
     def _add_own_routes(self, parts: Parts) -> None:
         self.add_route("GET", "/_lab/inbox", lambda _request: RouteReply(parts.inbox.messages()))
@@ -178,6 +179,7 @@ class Account:
         """Stop everything and free the port; harmless when nothing runs."""
         if self._server is None:
             return
+        self._gateway.close()
         if self._interpreter is not None:
             self._interpreter.__exit__(None, None, None)
         if self._parts is not None:
@@ -212,6 +214,11 @@ class Account:
     def add_interceptor(self, interceptor: Interceptor) -> None:
         """Offer calls to one more interceptor; those added by callers come before the lab's own."""
         self._interceptors.append(interceptor)
+        self._link()
+
+    def add_observer(self, observer: Observer) -> None:
+        """Tell one more observer of every call that succeeded, before its caller has the answer."""
+        self._own_observers.append(observer)
         self._link()
 
     def add_route(self, method: str, pattern: str, handler: RouteHandler) -> None:

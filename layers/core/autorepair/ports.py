@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from autorepair.domain.approval import Approval
 from autorepair.domain.audit import AuditRecord, Entry
 from autorepair.domain.change import Change, ChangeRecord
 from autorepair.domain.configuration import FunctionConfiguration
+from autorepair.domain.described_alarm import DescribedAlarm
 from autorepair.domain.diagnosis import Advice
 from autorepair.domain.evidence import (
+    AccountConcurrency,
+    Alias,
     Caller,
     DeclaredVariable,
     Evidence,
@@ -19,9 +24,14 @@ from autorepair.domain.evidence import (
     Invocation,
     LogLine,
     MetricSeries,
+    PublishedVersion,
 )
+from autorepair.domain.filtered_log import FilteredLog
 from autorepair.domain.incident import Incident, Target
 from autorepair.domain.policy import Policy
+from autorepair.domain.recent_changes import TrailEvent
+from autorepair.domain.snapshot import Snapshot, SnapshotReason
+from autorepair.watch import ClosedIncident, Enrolment, Executions, StandingAlarms, Unsettled
 
 
 class Clock(Protocol):
@@ -42,6 +52,14 @@ class Functions(Protocol):
             TargetNotFoundError: There is no such function.
             AccessDeniedError: The role may not read it.
             TransientServiceError: Throttled or unavailable.
+        """
+        ...
+
+    def tags(self, target: Target) -> dict[str, str]:
+        """Read the function's tags: one call, where `read` takes three.
+
+        Raises:
+            TargetNotFoundError, AccessDeniedError, TransientServiceError: As for `read`.
         """
         ...
 
@@ -69,8 +87,52 @@ class Functions(Protocol):
 class Alarms(Protocol):
     """Knows the present state of alarms."""
 
-    def is_in_alarm(self, name: str) -> bool:
-        """Whether the alarm stands in ALARM now (an alarm that is gone does not)."""
+    def read(self, names: Sequence[str]) -> tuple[DescribedAlarm, ...]:
+        """Describe alarms, in the order of their names; one that is gone is left out.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: They cannot be read.
+        """
+        ...
+
+    def silenced_by(self, alarm: DescribedAlarm) -> str | None:
+        """Say what keeps the alarm's actions from running, if anything.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: It cannot be told.
+        """
+        ...
+
+
+class MetricFilters(Protocol):
+    """Knows whose log lines a metric was made of."""
+
+    def of_metric(self, namespace: str, name: str) -> tuple[FilteredLog, ...]:
+        """Give the log groups whose filters feed the metric, in the order of their names.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: It cannot be told.
+        """
+        ...
+
+    def writers_of(self, log: FilteredLog, *, start: datetime, end: datetime) -> tuple[str, ...]:
+        """Name the functions that wrote what the filter matched between two moments.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: It cannot be told.
+        """
+        ...
+
+
+class Admissions(Protocol):
+    """The queue that keeps a burst of incidents from starting all at once."""
+
+    def next_start(self, *, earliest: datetime, latest: datetime, spacing: timedelta) -> datetime:
+        """Take the first free moment from ``earliest`` on; ``latest`` if there is none before it.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: The queue cannot be asked.
+        """
         ...
 
 
@@ -116,6 +178,77 @@ class Callers(Protocol):
         """Find the callers in the resource policy and the event source mappings.
 
         A source that cannot be read is a Gap, not an error.
+        """
+        ...
+
+
+class ChangeLog(Protocol):
+    """Knows what was done to a function lately."""
+
+    def read(
+        self, target: Target, *, since: datetime, until: datetime
+    ) -> tuple[tuple[TrailEvent, ...], tuple[Gap, ...]]:
+        """Find the requests that changed the function, within a budget of calls.
+
+        Looks further back than ``since`` where the budget lasts: what was asked for before says
+        what a later request replaced. A Gap says that not even all since then was read.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: They cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Releases:
+    """What is published of a function: its aliases, and the newest of its versions."""
+
+    aliases: tuple[Alias, ...]
+    versions: tuple[PublishedVersion, ...]
+
+
+class ReleaseList(Protocol):
+    """Knows the published versions of a function."""
+
+    def read(self, target: Target) -> Releases:
+        """List aliases and versions.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: They cannot be read.
+        """
+        ...
+
+
+class Concurrency(Protocol):
+    """Knows the limits of the account."""
+
+    def of_account(self) -> AccountConcurrency:
+        """Read how much may run at once.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: It cannot be read.
+        """
+        ...
+
+
+class Snapshots(Protocol):
+    """Remembers configurations; what is needed to go back to one is sealed beside it."""
+
+    def keep(self, configuration: FunctionConfiguration, reason: SnapshotReason) -> None:
+        """Remember the configuration as the function's latest of its kind, and seal its values.
+
+        Raises:
+            StaleConfigurationError: The function is no longer configured like this.
+            TargetNotFoundError: There is no such function.
+            AccessDeniedError, TransientServiceError: It cannot be kept.
+        """
+        ...
+
+    def of(self, target: Target) -> tuple[Snapshot, ...]:
+        """Give what is remembered of a function, without any value.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: It cannot be read.
         """
         ...
 
@@ -180,7 +313,12 @@ class AuditTrail(Protocol):
         ...
 
     def chain_of(self, incident_id: str) -> tuple[AuditRecord, ...]:
-        """Read an incident's records, oldest first."""
+        """Read an incident's records, oldest first.
+
+        Raises:
+            RecordUnreadableError: An item is not a record any more.
+            AccessDeniedError, TransientServiceError: They cannot be read.
+        """
         ...
 
 
@@ -216,6 +354,18 @@ class IncidentState(Protocol):
         """Close the incident if it is the one that is open; closing twice does no harm."""
         ...
 
+    def open_incident(self, target: Target) -> OpenIncident | None:
+        """Give the incident that is open on the target."""
+        ...
+
+    def unsettled(self) -> Iterator[Unsettled]:
+        """List incidents that are open or have an unfinished change; may lag by a moment."""
+        ...
+
+    def last_closed(self, target: Target) -> ClosedIncident | None:
+        """Give the incident that was closed last on the target."""
+        ...
+
     def acquire_lease(self, target: Target, *, holder: str, seconds: int) -> Lease:
         """Take the write lease of a target; its holder may take it again.
 
@@ -242,6 +392,50 @@ class IncidentState(Protocol):
 
     def keep_task_token(self, incident: Incident, token: str, *, seconds: int) -> None:
         """Keep the token that resumes a waiting execution; a newer one takes its place."""
+        ...
+
+
+class Approvals(Protocol):
+    """The executions that wait for a person."""
+
+    def waiting_token(self, incident_id: str) -> str | None:
+        """Give the token that resumes the incident's execution; None when it is no longer kept.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: It cannot be read.
+        """
+        ...
+
+    def resume(self, token: str, approval: Approval) -> None:
+        """Hand the answer to the execution that waits for it.
+
+        Raises:
+            NotWaitingError: It waits no more: answered before, expired, or ended.
+            AccessDeniedError, TransientServiceError: The answer did not get through.
+        """
+        ...
+
+
+class AuditSearch(Protocol):
+    """Finds records across incidents; what was written a moment ago may still be missing."""
+
+    def of_span(self, since: datetime, until: datetime) -> tuple[AuditRecord, ...]:
+        """Give every record of a span of time, oldest first.
+
+        Raises:
+            RecordUnreadableError: An item is not a record.
+            AccessDeniedError, TransientServiceError: They cannot be read.
+        """
+        ...
+
+    def of_function(
+        self, function_name: str, since: datetime, until: datetime
+    ) -> tuple[AuditRecord, ...]:
+        """Give a function's records of a span of time, oldest first.
+
+        Raises:
+            RecordUnreadableError, AccessDeniedError, TransientServiceError: As for `of_span`.
+        """
         ...
 
 
@@ -284,9 +478,15 @@ class Ports:
     clock: Clock
     functions: Functions
     alarms: Alarms
+    metric_filters: MetricFilters
+    admissions: Admissions
     logs: Logs
     metrics: Metrics
     callers: Callers
+    change_log: ChangeLog
+    releases: ReleaseList
+    concurrency: Concurrency
+    snapshots: Snapshots
     known_config: KnownConfig
     policies: Policies
     evidence: EvidenceStore
@@ -295,6 +495,18 @@ class Ports:
     notifier: Notifier
     announcer: Announcer
     advisor: Advisor
+    executions: Executions
+    standing_alarms: StandingAlarms
+    enrolment: Enrolment
     account_id: str
     region: str
     is_approval_required: bool
+
+
+@dataclass(frozen=True)
+class AnswerPorts:
+    """What it takes to answer a plan: less than a step has, for this runs outside the machine."""
+
+    clock: Clock
+    audit: AuditTrail
+    approvals: Approvals

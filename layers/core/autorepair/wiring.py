@@ -15,22 +15,30 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 from pydantic import Field, ValidationError
 
+from autorepair.aws.admissions import DynamoAdmissions
 from autorepair.aws.alarms import CloudWatchAlarms
 from autorepair.aws.announcer import EventBridgeAnnouncer
 from autorepair.aws.audit_trail import DynamoAuditTrail
 from autorepair.aws.callers import LambdaCallers
+from autorepair.aws.change_log import CloudTrailChangeLog
 from autorepair.aws.clients import Clients, ServiceName
 from autorepair.aws.clock import SystemClock
+from autorepair.aws.configuration_snapshots import ConfigurationSnapshots
 from autorepair.aws.digests import Digester
+from autorepair.aws.enrolment import TaggedFunctions
 from autorepair.aws.evidence_store import S3EvidenceStore
+from autorepair.aws.executions import StepFunctionsExecutions
 from autorepair.aws.functions import LambdaFunctions
 from autorepair.aws.incident_state import DynamoIncidentState
 from autorepair.aws.known_config import SsmKnownConfig
 from autorepair.aws.logs import CloudWatchLogs
+from autorepair.aws.metric_filters import CloudWatchMetricFilters
 from autorepair.aws.metrics import CloudWatchMetrics
 from autorepair.aws.notifier import SnsNotifier
 from autorepair.aws.policies import SsmPolicies
+from autorepair.aws.releases import LambdaConcurrency, LambdaReleases
 from autorepair.aws.snapshots import Snapshots
+from autorepair.aws.standing_alarms import CloudWatchStandingAlarms
 from autorepair.aws.unknown_advisor import UnknownAdvisor
 from autorepair.aws.variable_values import StoredVariableValues
 from autorepair.domain.errors import AutoRepairError, ConfigurationError, MalformedEventError
@@ -142,9 +150,17 @@ def connected(given: Settings, aws: Clients) -> Ports:
         clock=clock,
         functions=LambdaFunctions(aws.lambda_, digester, values),
         alarms=CloudWatchAlarms(aws.cloudwatch),
+        metric_filters=CloudWatchMetricFilters(aws.logs),
+        admissions=DynamoAdmissions(aws.dynamodb, table=given.state_table),
         logs=CloudWatchLogs(aws.logs),
         metrics=CloudWatchMetrics(aws.cloudwatch),
         callers=LambdaCallers(aws.lambda_, aws.sqs),
+        change_log=CloudTrailChangeLog(aws.cloudtrail),
+        releases=LambdaReleases(aws.lambda_),
+        concurrency=LambdaConcurrency(aws.lambda_),
+        snapshots=ConfigurationSnapshots(
+            aws.dynamodb, aws.lambda_, digester, snapshots, table=given.state_table, clock=clock
+        ),
         known_config=known_config,
         policies=SsmPolicies(aws.ssm, parameter=given.policy_parameter),
         evidence=S3EvidenceStore(aws.s3, bucket=given.evidence_bucket),
@@ -153,6 +169,13 @@ def connected(given: Settings, aws: Clients) -> Ports:
         notifier=SnsNotifier(aws.sns, topic_arn=given.topic_arn),
         announcer=EventBridgeAnnouncer(aws.events, bus=given.event_bus),
         advisor=UnknownAdvisor(),
+        executions=StepFunctionsExecutions(
+            aws.stepfunctions, state_machine_arn=given.state_machine_arn
+        ),
+        standing_alarms=CloudWatchStandingAlarms(
+            aws.cloudwatch, account_id=given.account_id, region=given.region
+        ),
+        enrolment=TaggedFunctions(aws.tagging),
         account_id=given.account_id,
         region=given.region,
         is_approval_required=given.is_approval_required,

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Mapping
-from datetime import UTC
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from botocore.exceptions import ClientError
 
 from autorepair.aws.errors import aws_call, code_of
 from autorepair.domain.audit import AuditRecord, Entry, chain
-from autorepair.domain.errors import RecordConflictError
+from autorepair.domain.errors import RecordConflictError, RecordUnreadableError
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -29,6 +29,8 @@ class DynamoAuditTrail:
     permissions: ClassVar[Mapping[str, frozenset[str]]] = {
         "append": frozenset({"dynamodb:Query", "dynamodb:PutItem"}),
         "chain_of": frozenset({"dynamodb:Query"}),
+        "of_span": frozenset({"dynamodb:Query"}),
+        "of_function": frozenset({"dynamodb:Query"}),
     }
 
     def __init__(
@@ -71,6 +73,7 @@ class DynamoAuditTrail:
         """Read an incident's records, oldest first.
 
         Raises:
+            RecordUnreadableError: An item is not a record any more.
             AccessDeniedError, TransientServiceError, ConfigurationError: They cannot be read.
         """
         with aws_call("dynamodb:Query", f"table {self._table}"):
@@ -81,6 +84,47 @@ class DynamoAuditTrail:
                 ConsistentRead=True,
             )
             return tuple(_record_of(item) for page in pages for item in page["Items"])
+
+    def of_span(self, since: datetime, until: datetime) -> tuple[AuditRecord, ...]:
+        """Give every record of a span of time, oldest first; the index lags by a moment.
+
+        Raises:
+            RecordUnreadableError: An item is not a record.
+            AccessDeniedError, TransientServiceError, ConfigurationError: They cannot be read.
+        """
+        days = [self._indexed("by-day", "day", day, since, until) for day in _days(since, until)]
+        return tuple(record for day in days for record in day)
+
+    def of_function(
+        self, function_name: str, since: datetime, until: datetime
+    ) -> tuple[AuditRecord, ...]:
+        """Give a function's records of a span of time, oldest first; the index lags by a moment.
+
+        Raises:
+            RecordUnreadableError: An item is not a record.
+            AccessDeniedError, TransientServiceError, ConfigurationError: They cannot be read.
+        """
+        return self._indexed("by-function", "function_name", function_name, since, until)
+
+    def _indexed(
+        self, index: str, attribute: str, value: str, since: datetime, until: datetime
+    ) -> tuple[AuditRecord, ...]:
+        with aws_call("dynamodb:Query", f"index {index} of table {self._table}"):
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName=index,
+                KeyConditionExpression="#key = :value AND #at BETWEEN :since AND :until",
+                ExpressionAttributeNames={"#key": attribute, "#at": "at"},
+                ExpressionAttributeValues={
+                    ":value": {"S": value},
+                    ":since": {"S": _index_bound(since)},
+                    ":until": {"S": _index_bound(until + timedelta(seconds=1))},
+                },
+            )
+            found = [_record_of(item) for page in pages for item in page["Items"]]
+        # The index compares texts, with and without fractions of a second; moments decide.
+        within = [record for record in found if since <= record.entry.at <= until]
+        return tuple(sorted(within, key=lambda record: (record.entry.at, record.seq)))
 
     def _put(self, record: AuditRecord) -> bool:
         """Put the record; False if another one has taken its number."""
@@ -125,7 +169,32 @@ def _item_of(record: AuditRecord) -> dict[str, AttributeValueTypeDef]:
     return item
 
 
+def _days(since: datetime, until: datetime) -> Iterator[str]:
+    day, last = since.astimezone(UTC).date(), until.astimezone(UTC).date()
+    while day <= last:
+        yield day.isoformat()
+        day += timedelta(days=1)
+
+
+def _index_bound(moment: datetime) -> str:
+    """Give the moment cut to its second, as a text that sorts before all others of that second."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
+
+
 def _record_of(item: Mapping[str, Any]) -> AuditRecord:
+    try:
+        return _parsed(item)
+    except (KeyError, TypeError, ValueError) as error:
+        where = [
+            str(item.get(name, {}).get(kind)) for name, kind in (("incident_id", "S"), ("seq", "N"))
+        ]
+        raise RecordUnreadableError(
+            f"record {where[1]} of incident {where[0]} is not a record any more "
+            f"({type(error).__name__}): it was altered"
+        ) from None
+
+
+def _parsed(item: Mapping[str, Any]) -> AuditRecord:
     return AuditRecord(
         entry=Entry.model_validate(
             {

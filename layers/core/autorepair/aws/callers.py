@@ -51,24 +51,25 @@ class LambdaCallers:
         """
         callers: list[Caller] = []
         gaps: list[Gap] = []
-        for qualifier in dict.fromkeys((None, target.qualifier)):
+        arns = tuple(dict.fromkeys((target.function_arn, _qualified(target))))
+        for arn in arns:
             try:
-                callers += self._in_policy(target, qualifier)
+                callers += self._in_policy(arn)
             except AutoRepairError as error:
                 gaps.append(Gap(source="callers/resource-policy", reason=str(error)))
-        try:
-            mappings = self._mappings(target)
-        except AutoRepairError as error:
-            mappings = []
-            gaps.append(Gap(source="callers/event-source-mappings", reason=str(error)))
-        for mapping in mappings:
+        mappings: dict[object, EventSourceMappingConfigurationTypeDef] = {}
+        for arn in arns:
+            try:
+                mappings |= {m.get("UUID", m.get("EventSourceArn")): m for m in self._mappings(arn)}
+            except AutoRepairError as error:
+                gaps.append(Gap(source="callers/event-source-mappings", reason=str(error)))
+        for mapping in mappings.values():
             caller, gap = self._of_mapping(mapping)
             callers.append(caller)
             gaps += [gap] if gap else []
         return tuple(dict.fromkeys(callers)), tuple(gaps)
 
-    def _in_policy(self, target: Target, qualifier: str | None) -> list[Caller]:
-        arn = target.function_arn if qualifier is None else f"{target.function_arn}:{qualifier}"
+    def _in_policy(self, arn: str) -> list[Caller]:
         try:
             text = self._lambda.get_policy(FunctionName=arn)["Policy"]
         except AWS_FAILURES as error:
@@ -77,10 +78,10 @@ class LambdaCallers:
             raise translated(error, action="lambda:GetPolicy", on=arn) from error
         return [caller for s in _allowed(json.loads(text)) for caller in _callers_of(s)]
 
-    def _mappings(self, target: Target) -> list[EventSourceMappingConfigurationTypeDef]:
-        with aws_call("lambda:ListEventSourceMappings", target.function_arn):
+    def _mappings(self, arn: str) -> list[EventSourceMappingConfigurationTypeDef]:
+        with aws_call("lambda:ListEventSourceMappings", arn):
             pages = self._lambda.get_paginator("list_event_source_mappings").paginate(
-                FunctionName=target.function_arn
+                FunctionName=arn
             )
             found = [mapping for page in pages for mapping in page["EventSourceMappings"]]
         return [mapping for mapping in found if mapping.get("State") != "Disabled"]
@@ -108,6 +109,11 @@ class LambdaCallers:
                 QueueUrl=url, AttributeNames=["VisibilityTimeout"]
             )
         return float(answer["Attributes"]["VisibilityTimeout"])
+
+
+def _qualified(target: Target) -> str:
+    arn = target.function_arn
+    return arn if target.qualifier is None else f"{arn}:{target.qualifier}"
 
 
 def _allowed(policy: dict[str, Any]) -> Iterator[dict[str, Any]]:

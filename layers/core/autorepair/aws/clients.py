@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from types_boto3_cloudtrail import CloudTrailClient
     from types_boto3_cloudwatch import CloudWatchClient
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_events import EventBridgeClient
@@ -22,20 +23,41 @@ if TYPE_CHECKING:
     from types_boto3_sns import SNSClient
     from types_boto3_sqs import SQSClient
     from types_boto3_ssm import SSMClient
+    from types_boto3_stepfunctions import SFNClient
 
 ServiceName = Literal[
+    "cloudtrail",
     "cloudwatch",
     "dynamodb",
     "events",
     "kms",
     "lambda",
     "logs",
+    "resourcegroupstaggingapi",
     "s3",
     "secretsmanager",
     "sns",
     "sqs",
     "ssm",
+    "stepfunctions",
+    "sts",
 ]
+
+
+class CallerIdentityClient(Protocol):
+    """The one call of STS that is used; its stubs are not among the locked packages."""
+
+    def get_caller_identity(self) -> Mapping[str, Any]:
+        """Give Arn, Account and UserId of the caller."""
+        ...
+
+
+class TaggingClient(Protocol):
+    """The one call of the tagging API that is used; its stubs are not locked either."""
+
+    def get_resources(self, **request: object) -> Mapping[str, Any]:
+        """Give ResourceTagMappingList and, if there is more, PaginationToken."""
+        ...
 
 
 class LazyClient:
@@ -80,6 +102,11 @@ class Clients:
             _ = self._client(service).made
 
     # Each stand-in behaves as the client it makes; the casts say so to the type checker.
+
+    @property
+    def cloudtrail(self) -> CloudTrailClient:
+        """What was done in the account."""
+        return cast("CloudTrailClient", self._client("cloudtrail"))
 
     @property
     def cloudwatch(self) -> CloudWatchClient:
@@ -135,6 +162,21 @@ class Clients:
     def ssm(self) -> SSMClient:
         """The policy and the known configuration."""
         return cast("SSMClient", self._client("ssm"))
+
+    @property
+    def tagging(self) -> TaggingClient:
+        """Which functions are enrolled."""
+        return cast("TaggingClient", self._client("resourcegroupstaggingapi"))
+
+    @property
+    def stepfunctions(self) -> SFNClient:
+        """The executions of the state machine."""
+        return cast("SFNClient", self._client("stepfunctions"))
+
+    @property
+    def sts(self) -> CallerIdentityClient:
+        """Who is calling."""
+        return cast("CallerIdentityClient", self._client("sts"))
 
     def _client(self, service: ServiceName) -> LazyClient:
         if service not in self._lazy:

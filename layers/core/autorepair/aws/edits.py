@@ -45,9 +45,12 @@ class Edits:
 
     def stands_where_led(self, reading: Reading) -> bool:
         """Whether the function is exactly as the change would leave it."""
-        if self._change.leads_to == reading.fingerprint(self._digester):
+        fingerprint = reading.fingerprint(self._digester)
+        if self._change.leads_to == fingerprint:
             return True
-        if self._change.planned_on is None or not self.holds(reading, self._change.after):
+        if self._change.planned_on in {None, fingerprint}:
+            return False
+        if not self.holds(reading, self._change.after):
             return False
         try:
             undone = self._edited(reading, self._change.before)
@@ -94,6 +97,7 @@ class Edits:
             case EnvironmentSetting() as setting:
                 edited = self._edited_environment(reading, setting)
                 _require_fits(edited)
+                _require_difference(reading, edited)
                 if isinstance(self._change.before, EnvironmentSetting):
                     self._values.keep(reading, self._change.before)
                 return {"Environment": {"Variables": edited.env}}
@@ -118,6 +122,10 @@ class Edits:
     def _is_planned_on(self, reading: Reading) -> bool:
         if self._change.planned_on is not None:
             return self._change.planned_on == reading.fingerprint(self._digester)
+        # Cut short before it was known where it led: the write may never have landed, and what
+        # stands there now may be somebody's own repair. Only what this change set is undone.
+        if not self.holds(reading, self._change.before):
+            return False
         after = self._edited(reading, self._change.after)
         return self._change.leads_to == after.fingerprint(self._digester)
 
@@ -152,6 +160,15 @@ def _require_between(value: int, least: int, most: int, what: str, unit: str) ->
     if not least <= value <= most:
         raise ChangeRefusedError(
             f"a {what} of {value} {unit} is outside of what Lambda takes ({least} to {most} {unit})"
+        )
+
+
+def _require_difference(reading: Reading, edited: Reading) -> None:
+    """A declared value that may only be read here can turn out to be what is there already."""
+    if edited.env == reading.env:
+        raise ChangeRefusedError(
+            f"the environment of {reading.arn} is as declared already: the declared values do not "
+            "cure it; correct the declaration, or look for another cause"
         )
 
 

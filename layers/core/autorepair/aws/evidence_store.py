@@ -57,6 +57,7 @@ class S3EvidenceStore:
             invocations=len(evidence.invocations),
             failures=len(evidence.failures),
             log_lines=len(evidence.log_lines),
+            changes=len(evidence.changes),
             first_invocation_at=min((i.started_at for i in evidence.invocations), default=None),
             last_invocation_at=max((i.started_at for i in evidence.invocations), default=None),
             gaps=evidence.gaps[:_GAPS_IN_SUMMARY],

@@ -45,6 +45,7 @@ class LambdaFunctions:
 
     permissions: ClassVar[Mapping[str, frozenset[str]]] = {
         "read": _DESCRIBE,
+        "tags": frozenset({"lambda:ListTags"}),
         "apply": _DESCRIBE
         | {_WRITE}
         | StoredVariableValues.permissions["of"]
@@ -74,6 +75,15 @@ class LambdaFunctions:
             AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be read.
         """
         return self._described(self._reading(target.function_arn))
+
+    def tags(self, target: Target) -> dict[str, str]:
+        """Read the function's tags: one call, where `read` takes three.
+
+        Raises:
+            TargetNotFoundError: There is no such function.
+            AccessDeniedError, TransientServiceError, ConfigurationError: They cannot be read.
+        """
+        return self._tags(target.function_arn)
 
     def apply(self, change: Change) -> FunctionConfiguration:
         """Make the change by compare-and-swap and wait until it has settled.
@@ -181,15 +191,18 @@ class LambdaFunctions:
             answer = self._lambda.get_function_configuration(FunctionName=function_arn)
         return Reading({k: v for k, v in answer.items() if k != "ResponseMetadata"})
 
+    def _tags(self, function_arn: str) -> dict[str, str]:
+        with aws_call("lambda:ListTags", function_arn, missing=TargetNotFoundError):
+            return dict(self._lambda.list_tags(Resource=function_arn).get("Tags", {}))
+
     def _described(self, reading: Reading) -> FunctionConfiguration:
         arn = reading.arn
-        with aws_call("lambda:ListTags", arn, missing=TargetNotFoundError):
-            tags = self._lambda.list_tags(Resource=arn).get("Tags", {})
+        tags = self._tags(arn)
         with aws_call("lambda:GetFunctionConcurrency", arn, missing=TargetNotFoundError):
             concurrency = self._lambda.get_function_concurrency(FunctionName=arn)
         return reading.configuration(
             self._digester,
-            tags=dict(tags),
+            tags=tags,
             reserved_concurrency=concurrency.get("ReservedConcurrentExecutions"),
         )
 

@@ -1,21 +1,27 @@
 """The mutable state of the service, in DynamoDB.
 
-    target#<function arn>  open    the open incident: incident_id, execution_arn, opened_at
+    target#<function arn>  open    the open incident: incident_id, execution_arn, incident (JSON)
     target#<function arn>  lease   the write lease: holder, held_until (epoch seconds), fence
+    target#<function arn>  cooldown  the incident that was closed last: incident_id, closed_at
     pause                  pause   there while writes are paused; an operator puts and deletes it
-    incident#<id>          change  what the incident is writing or has written: record (JSON)
+    incident#<id>          change  what the incident is writing or has written: record, incident
     incident#<id>          token   the task token of a waiting execution: token
 
 The words are pk, sk and what the item holds. `expires_at` (epoch seconds) is the table's TTL;
 DynamoDB deletes late, so it is compared too. A pause may have one.
-The lease item has none and is never deleted: its fence must not start again.
+The lease item has none and is never deleted: its fence must not start again. One that is past is
+taken over by whoever asks next.
+
+Reconcile has to find what is open without reading everything: of a table of snapshots and tokens
+hardly an item is. So those items, and only those, carry ``unsettled`` ("open" or "change") and
+``since``, the keys of a sparse index. A settled item loses them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from botocore.exceptions import ClientError
 
@@ -24,15 +30,20 @@ from autorepair.domain.change import ChangeRecord
 from autorepair.domain.errors import LeaseHeldError, TransientServiceError
 from autorepair.domain.incident import Incident, Target
 from autorepair.ports import Clock, Lease, OpenIncident
+from autorepair.watch import ClosedIncident, Unsettled
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-# Longer than an execution can last, so that whoever cleans up still finds what to clean up.
-_OPEN_FOR = timedelta(days=8)
-_CHANGE_KEPT_FOR = timedelta(days=30)
+# Longer than an execution can last (60 days), so that whoever cleans up still finds what to clean
+# up; and longer than Step Functions remembers an execution's name (90 days), so that a name that
+# was made from the last incident is not made a second time.
+_OPEN_FOR = timedelta(days=100)
+_CHANGE_KEPT_FOR = timedelta(days=100)
+_COOLDOWN_KEPT_FOR = timedelta(days=100)
 _OPEN_ATTEMPTS = 3
+_INDEX = "unsettled"
 
 
 class DynamoIncidentState:
@@ -40,7 +51,10 @@ class DynamoIncidentState:
 
     permissions: ClassVar[Mapping[str, frozenset[str]]] = {
         "open": frozenset({"dynamodb:PutItem", "dynamodb:GetItem"}),
-        "close": frozenset({"dynamodb:DeleteItem"}),
+        "close": frozenset({"dynamodb:PutItem", "dynamodb:DeleteItem"}),
+        "open_incident": frozenset({"dynamodb:GetItem"}),
+        "last_closed": frozenset({"dynamodb:GetItem"}),
+        "unsettled": frozenset({"dynamodb:Query"}),
         "acquire_lease": frozenset({"dynamodb:UpdateItem", "dynamodb:GetItem"}),
         "release_lease": frozenset({"dynamodb:UpdateItem"}),
         "is_paused": frozenset({"dynamodb:GetItem"}),
@@ -67,26 +81,77 @@ class DynamoIncidentState:
             "execution_arn": {"S": incident.execution_arn},
             "opened_at": {"S": incident.as_json()["opened_at"]},
             "expires_at": self._after(_OPEN_FOR),
+            **_listed(incident, "open"),
         }
         for _ in range(_OPEN_ATTEMPTS):
             if self._put_if_free(item):
                 return OpenIncident(incident.id, incident.execution_arn)
             found = self._get(key)
             if found is not None:
-                return OpenIncident(found["incident_id"]["S"], found["execution_arn"]["S"])
+                return _open_incident(found)
         raise TransientServiceError(
             f"incidents of {incident.subject.function_arn} were opened and closed at the same "
             "moment; try again"
         )
 
+    def open_incident(self, target: Target) -> OpenIncident | None:
+        """Give the incident that is open on the target.
+
+        Raises:
+            AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be told.
+        """
+        found = self._get(_target_key(target.function_arn, "open"))
+        return None if found is None else _open_incident(found)
+
+    def unsettled(self) -> Iterator[Unsettled]:
+        """Give the incidents that are open, then those with an unfinished change, oldest first.
+
+        Read from an index: what changed a moment ago may be missing, or still be there.
+
+        Raises:
+            AccessDeniedError, TransientServiceError, ConfigurationError: They cannot be read.
+        """
+        pages = self._dynamodb.get_paginator("query")
+        for kind in ("open", "change"):
+            with aws_call("dynamodb:Query", f"table {self._table}, index {_INDEX}"):
+                for page in pages.paginate(
+                    TableName=self._table,
+                    IndexName=_INDEX,
+                    KeyConditionExpression="unsettled = :kind",
+                    ExpressionAttributeValues={":kind": {"S": kind}},
+                ):
+                    yield from (_unsettled(item) for item in page["Items"])
+
+    def last_closed(self, target: Target) -> ClosedIncident | None:
+        """Give the incident that was closed last on the target.
+
+        Raises:
+            AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be told.
+        """
+        found = self._get(_target_key(target.function_arn, "cooldown"))
+        if found is None:
+            return None
+        closed_at = datetime.fromisoformat(found["closed_at"]["S"])
+        return ClosedIncident(found["incident_id"]["S"], closed_at)
+
     def close(self, incident: Incident) -> None:
         """Close the incident if it is the one that is open; closing twice does no harm.
+
+        When it was closed is kept: the cooldown counts from there.
 
         Raises:
             AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be closed.
         """
         if incident.target is None:
             return
+        self._put(
+            _target_key(incident.target.function_arn, "cooldown")
+            | {
+                "incident_id": {"S": incident.id},
+                "closed_at": {"S": self._clock.now().isoformat()},
+                "expires_at": self._after(_COOLDOWN_KEPT_FOR),
+            }
+        )
         with aws_call("dynamodb:DeleteItem", f"table {self._table}"):
             try:
                 self._dynamodb.delete_item(
@@ -176,6 +241,8 @@ class DynamoIncidentState:
             "record": {"S": record.model_dump_json()},
             "expires_at": self._after(_CHANGE_KEPT_FOR),
         }
+        if record.is_unsettled:
+            item |= _listed(incident, "change")
         self._put(item)
 
     def remembered_change(self, incident: Incident) -> ChangeRecord | None:
@@ -255,6 +322,25 @@ def _whole_seconds(moment: datetime) -> int:
 
 def _target_key(function_arn: str, sort: str) -> dict[str, AttributeValueTypeDef]:
     return {"pk": {"S": f"target#{function_arn}"}, "sk": {"S": sort}}
+
+
+def _open_incident(item: Mapping[str, AttributeValueTypeDef]) -> OpenIncident:
+    return OpenIncident(item["incident_id"]["S"], item["execution_arn"]["S"])
+
+
+def _listed(
+    incident: Incident, kind: Literal["open", "change"]
+) -> dict[str, AttributeValueTypeDef]:
+    return {
+        "unsettled": {"S": kind},
+        "since": {"S": incident.as_json()["opened_at"]},
+        "incident": {"S": incident.model_dump_json()},
+    }
+
+
+def _unsettled(item: Mapping[str, AttributeValueTypeDef]) -> Unsettled:
+    incident = Incident.model_validate_json(item["incident"]["S"])
+    return Unsettled(incident, datetime.fromisoformat(item["since"]["S"]))
 
 
 def _incident_key(incident: Incident, sort: str) -> dict[str, AttributeValueTypeDef]:

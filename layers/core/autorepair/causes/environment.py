@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from autorepair.causes.cause import Cause
 from autorepair.causes.limits import reports_of, share_of_failures, weighed_down
+from autorepair.causes.witnesses import (
+    explained_by,
+    failing_lines,
+    last_words,
+    latest,
+    was_cut,
+    words_of,
+)
 from autorepair.domain.change import RepairKind
 from autorepair.domain.diagnosis import EnvironmentNeed, Finding, RootCause
 from autorepair.domain.evidence import Evidence, LogLine
-from autorepair.domain.log_text import plain_text
 
 # Bounded, and begun at a word's start only: log lines are written by strangers too, and a search
 # must not take longer for a long one than its length.
 _NAME = r"[\"'`]?(?<![A-Za-z0-9_])([A-Z][A-Z0-9_]{0,126}[A-Z0-9])(?![A-Za-z0-9_])[\"'`]?"
 _BARE = r"(?<![A-Za-z0-9_])([A-Z][A-Z0-9_]{2,127})(?![A-Za-z0-9_])"
-_LONGEST = 20_000
 # Enough to ask a person, too little to act unattended.
 _SUSPICION = 0.65
+# What is searched in one diagnosis, in characters; a text that was searched before costs nothing.
+_MOST_TEXT = 2_000_000
+# Nobody's code lacks more than this at once; who names more was told so by a stranger.
+_MOST_NAMES = 10
 _NEARLY_ALL = 0.8
 _LACK = (
     r"(?i:(?:is|was|are)(?: not|n't) (?:set|defined|found|configured|provided|present|specified)"
@@ -29,7 +39,7 @@ _LACK = (
 )
 _VARIABLE = r"(?i:env(?:ironment)?[ _-]?var(?:iable)?s?|env(?:ironment)? key|环境变量)"
 _MISSING = r"(?i:missing|required|undefined|unset|no|缺少)"
-_ARTICLE = r"(?i: (?:required|mandatory|the|value for))*"
+_ARTICLE = r"(?i: (?:required|mandatory|the|value for)){0,3}"
 
 # An error that says which key was not there; only the traceback tells in which dictionary.
 _KEY_ERRORS = (
@@ -75,19 +85,19 @@ class _Proof:
 def _diagnose(evidence: Evidence) -> Finding | None:
     if evidence.configuration.is_env_unreadable:
         return None
-    proofs = _proofs(evidence)
+    proofs = _few(_proofs(evidence), evidence)
     undone = _declared_but_unset(evidence)
     if not proofs:
-        return _by_declaration(evidence, undone)
+        return _by_declaration(evidence, undone - _said_by_successes(evidence, undone))
     names = tuple(sorted({*proofs, *undone}))
     lines = {line.id: line for proof in proofs.values() for line in proof.lines.values()}
-    share = share_of_failures(evidence, _explained(evidence, list(lines.values())))
+    share = share_of_failures(evidence, len(explained_by(evidence, lines.values())))
     best = max(proof.confidence for proof in proofs.values())
     return Finding(
         cause=RootCause.MISSING_ENV_VAR,
         confidence=weighed_down(best, share),
         why=_why(proofs, undone),
-        cites=tuple(_latest(lines)),
+        cites=latest(lines.values()),
         need=EnvironmentNeed(names=names),
     )
 
@@ -104,7 +114,7 @@ def _by_declaration(evidence: Evidence, undone: set[str]) -> Finding | None:
         cause=RootCause.MISSING_ENV_VAR,
         confidence=_SUSPICION,
         why=(
-            f"invocations fail, and {', '.join(sorted(undone))}, declared by the operator, is not "
+            f"invocations fail, and {_listed(undone)}, declared by the operator, is not "
             "set; the log does not say that this is why"
         ),
         cites=reports_of(tuple(errors)),
@@ -116,27 +126,86 @@ def _proofs(evidence: Evidence) -> dict[str, _Proof]:
     """Find the missing variables in the lines of failed invocations and of cold starts."""
     is_set = set(evidence.configuration.env_names)
     declared = {variable.name for variable in evidence.declared}
-    suspects = _failing_lines(evidence)
+    search = _Search(declared)
+    telling = {line.id for lines in last_words(evidence).values() for line in lines}
     proofs: dict[str, _Proof] = {}
-    for line in suspects:
-        for name, confidence in _named(plain_text(line.message)[:_LONGEST], declared):
-            if name in is_set or name in _NOT_VARIABLES:
-                continue
-            proof = proofs.setdefault(name, _Proof(name, confidence))
-            proof.confidence = max(proof.confidence, confidence)
-            proof.lines[line.id] = line
-    return proofs
+    asides: list[LogLine] = []
+    for line in _witnesses(evidence):
+        if line.request_id is not None and line.id not in telling:
+            asides.append(line)
+            continue
+        for name, confidence in search.named(line):
+            _add(proofs, name, confidence, line)
+    for line in asides:
+        # Beside the exception that ended it an invocation prints what strangers sent it.
+        for name, confidence in search.named(line):
+            if name in declared:
+                _add(proofs, name, min(confidence, _SUSPICION), line)
+    harmless = _said_by_successes(evidence, proofs)
+    return {
+        name: proof
+        for name, proof in proofs.items()
+        if name not in is_set and name not in _NOT_VARIABLES and name not in harmless
+    }
 
 
-def _failing_lines(evidence: Evidence) -> list[LogLine]:
-    """Give the lines in which a failure could speak: those of failures, and nobody's."""
-    failed = {i.request_id for i in evidence.failures}
-    streams = {i.stream for i in evidence.failures}
+@dataclass(slots=True)
+class _Search:
+    """Searches lines for names, each text once, and no more text than is worth it."""
+
+    declared: set[str]
+    left: int = _MOST_TEXT
+    known: dict[str, tuple[tuple[str, float], ...]] = field(default_factory=dict)
+
+    def named(self, line: LogLine) -> tuple[tuple[str, float], ...]:
+        text = words_of(line)
+        if text not in self.known:
+            if len(text) > self.left:
+                return ()
+            self.left -= len(text)
+            self.known[text] = tuple(_named(text, self.declared))
+        return self.known[text]
+
+
+def _add(proofs: dict[str, _Proof], name: str, confidence: float, line: LogLine) -> None:
+    proof = proofs.setdefault(name, _Proof(name, confidence))
+    proof.confidence = max(proof.confidence, confidence)
+    proof.lines[line.id] = line
+
+
+def _witnesses(evidence: Evidence) -> list[LogLine]:
+    """Leave out the lines of invocations that were cut or killed: they got past what they lack."""
+    errors = [i for i in evidence.failures if not was_cut(i)]
+    requests = {i.request_id for i in errors}
+    streams = {i.stream for i in errors}
     return [
         line
-        for line in evidence.log_lines
-        if line.request_id in failed or (line.request_id is None and line.stream in streams)
+        for line in failing_lines(evidence)
+        if line.request_id in requests or (line.request_id is None and line.stream in streams)
     ]
+
+
+def _said_by_successes(evidence: Evidence, names: Collection[str]) -> set[str]:
+    """Give those of the names that invocations which succeeded found lacking as well."""
+    if not names:
+        return set()
+    succeeded = {i.request_id for i in evidence.invocations if i.status == "success"}
+    search = _Search({variable.name for variable in evidence.declared})
+    return {
+        name
+        for line in evidence.log_lines
+        if line.request_id in succeeded and any(name in line.message for name in names)
+        for name, _ in search.named(line)
+        if name in names
+    }
+
+
+def _few(proofs: dict[str, _Proof], evidence: Evidence) -> dict[str, _Proof]:
+    """Keep what the operator knows of where more names are told than any function lacks."""
+    if len(proofs) <= _MOST_NAMES:
+        return proofs
+    declared = {variable.name for variable in evidence.declared}
+    return {name: proof for name, proof in proofs.items() if name in declared}
 
 
 def _named(text: str, declared: set[str]) -> Iterator[tuple[str, float]]:
@@ -186,25 +255,20 @@ def _declared_but_unset(evidence: Evidence) -> set[str]:
     return {v.name for v in evidence.declared if v.kind != "absent" and v.name not in is_set}
 
 
-def _explained(evidence: Evidence, lines: list[LogLine]) -> int:
-    """Count the failures whose own lines, or whose environment's, name a missing variable."""
-    requests = {line.request_id for line in lines}
-    starts = {line.stream for line in lines if line.request_id is None}
-    return sum(i.request_id in requests or i.stream in starts for i in evidence.failures)
-
-
 def _why(proofs: dict[str, _Proof], undone: set[str]) -> str:
-    named = ", ".join(sorted(proofs))
+    named = _listed(proofs)
     why = f"the log of failed invocations names {named} as missing, and the function has no such "
     why += "variable" if len(proofs) == 1 else "variables"
     others = sorted(undone - set(proofs))
     if others:
-        why += f"; declared by the operator and not set either: {', '.join(others)}"
+        why += f"; declared by the operator and not set either: {_listed(others)}"
     return why
 
 
-def _latest(lines: dict[str, LogLine], *, most: int = 5) -> list[str]:
-    return [line.id for line in sorted(lines.values(), key=lambda line: line.at)][-most:]
+def _listed(names: Iterable[str]) -> str:
+    ordered = sorted(names)
+    more = len(ordered) - _MOST_NAMES
+    return ", ".join(ordered[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 # Words in capitals that messages put before "is required" or "not found" and that name no variable.
@@ -222,7 +286,7 @@ MISSING_ENV_VAR = Cause(
     ),
     silence=(
         "The variable is set (whatever its value), a KeyError comes from an ordinary dictionary, "
-        "only invocations that succeeded speak of it, or the environment cannot be read."
+        "invocations that succeeded speak of it too, or the environment cannot be read."
     ),
     repair=RepairKind.SET_ENV,
     runbook="missing-env-var",

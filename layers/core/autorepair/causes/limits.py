@@ -41,12 +41,8 @@ def has_present_size(evidence: Evidence, invocation: Invocation) -> bool:
     return invocation.memory_mb in {None, evidence.configuration.memory_mb}
 
 
-def memory_suspects(evidence: Evidence) -> tuple[Invocation, ...]:
-    """Give the time-outs that stood at the memory limit, where that tells them from the others.
-
-    A function whose successful invocations fill the memory just as much (a runtime that takes
-    what it is given) shows nothing by being full.
-    """
+def has_full_successes(evidence: Evidence) -> bool:
+    """Whether invocations that succeed fill the memory, so that being full tells nothing."""
     successes = [
         share
         for i in evidence.invocations
@@ -54,7 +50,16 @@ def memory_suspects(evidence: Evidence) -> tuple[Invocation, ...]:
         and has_present_size(evidence, i)
         and (share := memory_share(i)) is not None
     ]
-    if successes and median(successes) >= FULL_MEMORY:
+    return bool(successes) and median(successes) >= FULL_MEMORY
+
+
+def memory_suspects(evidence: Evidence) -> tuple[Invocation, ...]:
+    """Give the time-outs that stood at the memory limit, where that tells them from the others.
+
+    A function whose successful invocations fill the memory just as much (a runtime that takes
+    what it is given) shows nothing by being full.
+    """
+    if has_full_successes(evidence):
         return ()
     return tuple(
         i

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from autorepair.causes.cause import Cause
 from autorepair.causes.limits import (
+    has_full_successes,
     has_present_size,
     lines_of,
     memory_share,
@@ -17,18 +18,36 @@ from autorepair.causes.limits import (
 )
 from autorepair.domain.change import RepairKind
 from autorepair.domain.diagnosis import Finding, MemoryNeed, RootCause
-from autorepair.domain.evidence import Evidence, Invocation
-from autorepair.domain.log_text import plain_text
+from autorepair.domain.evidence import Evidence, Invocation, LogLine
+from autorepair.domain.log_records import read_record
 
 # A runtime that gives up by itself does so a little below the limit, as it sizes its heap so.
 _RUNTIME_GIVES_UP = 0.75
 _KILLED_NEAR = 0.97
-_RUNTIME_WORDS = re.compile(
-    r"JavaScript heap out of memory|java\.lang\.OutOfMemoryError|System\.OutOfMemoryException"
-    r"|fatal error: runtime: out of memory|NoMemoryError: failed to allocate"
-    r"|Allowed memory size of \d+ bytes exhausted|memory allocation of \d+ bytes failed"
-    r"|(?:^|\n|\] |\.)(?:_Array)?MemoryError\b"
+# The exception that left the handler, or the cold start, by its type.
+_GIVING_UP = re.compile(
+    r"(?:[\w.]{1,100}\.)?_?(?:Array)?MemoryError|java\.lang\.OutOfMemoryError"
+    r"|System\.OutOfMemoryException|(?:Function<)?NoMemoryError>?"
 )
+_RUBYS_TYPE = re.compile(r"\"errorType\": ?\"(Function<NoMemoryError>)\"")
+# What a runtime writes itself, at a line's start, before it ends the process.
+_ENDING = (
+    ("nodejs", re.compile(r"(?:FATAL ERROR: |\s*<--- )[^\0]{0,8000}JavaScript heap out of memory")),
+    ("java", re.compile(r"(?:Terminating due to |Exception in thread \"[^\"\n]{1,100}\" )?"
+                        r"(?:Metaspace: |Java heap space: )?java\.lang\.OutOfMemoryError")),
+    ("dotnet", re.compile(r"(?:Unhandled exception\. )?System\.OutOfMemoryException"
+                          r"|Out of memory\.")),
+    ("go", re.compile(r"fatal error: runtime: (?:cannot allocate memory|out of memory)")),
+    ("ruby", re.compile(r"\[FATAL\] failed to allocate memory")),
+    ("provided", re.compile(
+        r"fatal error: runtime: (?:cannot allocate memory|out of memory)"
+        r"|memory allocation of \d{1,20} bytes failed"
+        r"|(?:PHP )?Fatal error: +Allowed memory size of \d{1,20} bytes exhausted"
+    )),
+)  # fmt: skip
+_KILL = re.compile(r"signal: killed")
+# Enough to ask a person, too little to act unattended.
+_AT_MOST_ASK = 0.75
 # A high-water mark in one environment: successes before the end, each higher than the last.
 _FEWEST_STEPS = 4
 _MOST_STEPS_UP = 0.8
@@ -55,6 +74,12 @@ def _diagnose_exhausted(evidence: Evidence) -> Finding | None:
     if not exhausted.all:
         return None
     confidence, why = _grounds(evidence, exhausted)
+    if _may_be_a_leak(evidence):
+        confidence = min(confidence, _AT_MOST_ASK)
+        why += (
+            "; in each environment it was well at first and rose until the end, which is how a "
+            "leak looks, too"
+        )
     cites = (*reports_of(exhausted.all), *exhausted.gave_up_lines[-2:])
     return Finding(
         cause=RootCause.MEMORY_EXHAUSTED,
@@ -67,9 +92,11 @@ def _diagnose_exhausted(evidence: Evidence) -> Finding | None:
 
 def _exhausted(evidence: Evidence) -> _Exhausted:
     here = [i for i in evidence.failures if has_present_size(evidence, i)]
-    killed = tuple(i for i in here if _is_killed(i))
+    lines = lines_of(evidence)
+    is_always_full = has_full_successes(evidence)
+    killed = tuple(i for i in here if _is_killed(i, lines, is_always_full=is_always_full))
     killed_ids = {i.request_id for i in killed}
-    words = _runtime_words(evidence)
+    words = {} if is_always_full else _runtime_words(evidence, lines)
     gave_up = tuple(
         i
         for i in here
@@ -79,26 +106,61 @@ def _exhausted(evidence: Evidence) -> _Exhausted:
     )
     known = killed_ids | {i.request_id for i in gave_up}
     disguised = tuple(i for i in memory_suspects(evidence) if i.request_id not in known)
-    lines = tuple(words[i.request_id] for i in gave_up)
-    return _Exhausted(killed, gave_up, lines, disguised)
+    return _Exhausted(killed, gave_up, tuple(words[i.request_id] for i in gave_up), disguised)
 
 
-def _is_killed(invocation: Invocation) -> bool:
+def _is_killed(
+    invocation: Invocation, lines: dict[str, list[LogLine]], *, is_always_full: bool
+) -> bool:
+    """Whether the platform says that memory ended it, or that it was killed with memory full."""
     if invocation.status == "out_of_memory":
         return True
-    return invocation.status == "crash" and (memory_share(invocation) or 0.0) >= _KILLED_NEAR
+    is_full = (memory_share(invocation) or 0.0) >= _KILLED_NEAR and not is_always_full
+    return (
+        invocation.status == "crash"
+        and is_full
+        and any(
+            read_record(line.message).kind == "exit" and _KILL.search(line.message)
+            for line in lines.get(invocation.request_id, ())
+        )
+    )
 
 
-def _runtime_words(evidence: Evidence) -> dict[str, str]:
-    """Give, by request, the id of the line in which the runtime says that memory ran out."""
-    failed = {i.request_id for i in evidence.failures}
-    return {
-        request_id: line.id
-        for request_id, lines in lines_of(evidence).items()
-        if request_id in failed
-        for line in lines
-        if _RUNTIME_WORDS.search(plain_text(line.message))
-    }
+def _runtime_words(evidence: Evidence, lines: dict[str, list[LogLine]]) -> dict[str, str]:
+    """Give, by request, the id of the line in which the runtime says that memory ran out.
+
+    Only its own words count: the type of the exception that ended the invocation or, where the
+    process ended, what this very runtime then writes. The function's words are anybody's.
+    """
+    found: dict[str, str] = {}
+    for invocation in evidence.failures:
+        for line in lines.get(invocation.request_id, ()):
+            if _is_giving_up(line) or (
+                _has_ended(invocation) and _is_ending(line, evidence.configuration.runtime)
+            ):
+                found[invocation.request_id] = line.id
+    return found
+
+
+def _is_giving_up(line: LogLine) -> bool:
+    record = read_record(line.message)
+    if record.kind != "failure":
+        return False
+    ruby = _RUBYS_TYPE.search(line.message[:2000]) if not record.error_type else None
+    return _GIVING_UP.fullmatch(ruby[1] if ruby else record.error_type or "") is not None
+
+
+def _has_ended(invocation: Invocation) -> bool:
+    """Whether the platform says that the process did not live to answer."""
+    return invocation.status == "crash" or (invocation.error_type or "").startswith("Runtime.")
+
+
+def _is_ending(line: LogLine, runtime: str | None) -> bool:
+    return any(
+        words.match(line.message)
+        for name, words in _ENDING
+        if runtime is None or runtime.startswith((name, "provided"))
+    )
 
 
 def _grounds(evidence: Evidence, exhausted: _Exhausted) -> tuple[float, str]:
@@ -177,6 +239,17 @@ def _diagnose_leak(evidence: Evidence) -> Finding | None:
     )
 
 
+def _may_be_a_leak(evidence: Evidence) -> bool:
+    """Whether every environment that ended had been well, and fuller with each invocation.
+
+    Too few steps to tell a leak from inputs of all sizes; but more memory only delays a leak.
+    """
+    ended = [life for life in _lives(evidence) if life.is_cut_off]
+    return len(ended) > 1 and all(
+        len(life.marks) > 1 and all(step > 0 for step in life.steps) for life in ended
+    )
+
+
 def _climb_evenly(evidence: Evidence, ended: list[_Life]) -> bool:
     """Whether nearly every step goes up, about as much each time, and far in all.
 
@@ -250,8 +323,9 @@ MEMORY_EXHAUSTED = Cause(
         "full memory tells the failed invocations from the others."
     ),
     silence=(
-        "The memory was far from full (an absurd allocation is a bug), the failures belong to a "
-        "size that has been changed since, or successful invocations fill it just as much."
+        "The memory was far from full (an absurd allocation is a bug), the process ended by itself "
+        "and was not killed, only the function's own words speak of memory, the failures belong to "
+        "a size that has been changed since, or successful invocations fill it just as much."
     ),
     repair=RepairKind.SET_MEMORY,
     runbook="memory-exhausted",

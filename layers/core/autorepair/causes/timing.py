@@ -36,6 +36,8 @@ _LARGEST_FIT = 4.0
 _FEW_TIME_OUTS = 3
 _MOST = 0.6
 _SOME = 0.3
+# Enough to ask a person, too little to act unattended.
+_AT_MOST_ASK = 0.75
 
 _WAITING = re.compile(
     r"\b(?:wait(?:ing)?|still|retry(?:ing)?|retries|attempt|pending|poll(?:ing)?|queued|back-?off"
@@ -58,6 +60,16 @@ _DOWNSTREAM = re.compile(
 _INIT_TIMED_OUT = re.compile(r"(?:INIT|RESTORE)_REPORT .*Status: timeout", re.DOTALL)
 _FRACTION = re.compile(r"\b(\d{1,9}) ?(?:of|/) ?(\d{1,9})\b|\b\d{1,2}(?:\.\d+)? ?%")
 
+# What runs on by itself, whether the work does or not: a clock's words.
+_CLOCK = re.compile(
+    r"\b\d{1,12}(?:\.\d{1,9})? ?(?:ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?)\b"
+    r"|\b(?:uptime|elapsed|age|took|duration|time|ts|timestamp|now|tick|beat)\w{0,20}"
+    r"[\"']?[=: #]{0,3}\d[\d.:]{0,20}",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"\d+")
+# Who says that a step is done does so at the beginning; a dump of data says nothing of steps.
+_LONGEST_STEP = 1000
 _TIME = re.compile(r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?Z?")
 
 _Basis = Literal["fitted", "doubled", "observed"]
@@ -88,7 +100,7 @@ def _diagnose(evidence: Evidence) -> Finding | None:
         return None
     if _are_downstream(reading):
         return _hang(reading, "the log of most of them shows another service failing or refusing")
-    for proof in (_proof_by_longer_runs, _proof_by_near_completions, _proof_by_progress):
+    for proof in _PROOFS:
         finding = proof(reading)
         if finding is not None:
             return finding
@@ -97,6 +109,14 @@ def _diagnose(evidence: Evidence) -> Finding | None:
         "nothing finished near the limit and none of them showed progress up to it, so the work "
         "hangs, or there is no telling",
     )
+
+
+def hanging(evidence: Evidence) -> tuple[Invocation, ...]:
+    """Give the time-outs that nothing shows to be slow work; empty when they are, or none were."""
+    reading = _reading_of(evidence)
+    if reading is None or any(proof(reading) is not None for proof in _PROOFS):
+        return ()
+    return reading.time_outs
 
 
 def _reading_of(evidence: Evidence) -> _Reading | None:
@@ -192,7 +212,15 @@ def _proof_by_progress(reading: _Reading) -> Finding | None:
         f"second half of that time, with no sign of another service failing"
     )
     confidence = 0.85 if len(working) >= _FEW_TIME_OUTS else 0.8
+    sure = sum(_advances(reading, i) for i in working)
+    if sure < _MOST * len(reading.time_outs):
+        # A loop that waits can count as well as one that works.
+        confidence = _AT_MOST_ASK
+        why += "; whether these steps lead to an end cannot be told"
     return _slow(reading, confidence, why, _doubled(reading), cites=(last.id, *reading.cites))
+
+
+_PROOFS = (_proof_by_longer_runs, _proof_by_near_completions, _proof_by_progress)
 
 
 def _makes_progress(reading: _Reading, invocation: Invocation) -> bool:
@@ -203,30 +231,57 @@ def _makes_progress(reading: _Reading, invocation: Invocation) -> bool:
     Waiting, retrying and polling is no progress.
     """
     steps = _steps(_own_lines(reading, invocation))
-    if not steps or _OUTGOING.search(plain_text(steps[-1].message)):
+    if not steps or _OUTGOING.search(_words(steps[-1])):
         return False
     limit = timeout_ms(reading.evidence)
     times = [(line.at - invocation.started_at).total_seconds() * 1000 for line in steps]
-    if len(steps) == 1 and not _FRACTION.search(plain_text(steps[0].message)):
+    if len(steps) == 1 and not _FRACTION.search(_words(steps[0])):
         return False
     pauses = [later - earlier for earlier, later in zip([0.0, *times], times, strict=False)]
     return limit / 2 <= times[-1] <= limit * 1.1 and limit - times[-1] <= 2 * max(pauses)
 
 
+def _advances(reading: _Reading, invocation: Invocation) -> bool:
+    """Whether the last step is a new one, or is nearer to a known end than the one before it."""
+    texts = [_words(step) for step in _steps(_own_lines(reading, invocation))]
+    kinds = [_NUMBER.sub("#", _without_time(text)) for text in texts]
+    part = _part(texts[-1])
+    alike = [text for text, kind in zip(texts, kinds, strict=True) if kind == kinds[-1]][:-1]
+    if part is None:
+        return not alike and len(texts) > 1
+    before = _part(alike[-1]) if alike else None
+    return before is None or before < part
+
+
+def _part(text: str) -> float | None:
+    """Give the part that is done where a text tells it ("3 of 5", "2/4", "40%"), else None."""
+    match = _FRACTION.search(_without_time(text))
+    if match is None:
+        return None
+    if match[1] is None:
+        return float(match[0].rstrip("% ")) / 100
+    done, whole = int(match[1]), int(match[2])
+    return done / whole if 0 < whole >= done else None
+
+
 def _steps(lines: list[LogLine]) -> list[LogLine]:
-    """Leave out words of waiting, and words that were said before."""
+    """Leave out words of waiting, and words that were said before or that only a clock changes."""
     seen: set[str] = set()
     steps: list[LogLine] = []
     for line in lines:
-        text = _without_time(plain_text(line.message))
+        text = _without_time(_words(line))
         if text not in seen and not _WAITING.search(text):
             seen.add(text)
             steps.append(line)
     return steps
 
 
+def _words(line: LogLine) -> str:
+    return plain_text(line.message)[:_LONGEST_STEP]
+
+
 def _without_time(text: str) -> str:
-    return _TIME.sub("", text)
+    return _CLOCK.sub("", _TIME.sub("", text))
 
 
 def _fitted_need(reading: _Reading) -> TimeoutNeed:
@@ -294,7 +349,8 @@ TIMEOUT_TOO_LOW = Cause(
     ),
     silence=(
         "The memory stood at its limit, the cold start used up the time, another service shows "
-        "itself failing, or the last words are a call or a wait with silence after them."
+        "itself failing, the last words are a call or a wait with silence after them, or only a "
+        "clock in them moves on. Steps whose end is not known are no reason to act unattended."
     ),
     repair=RepairKind.SET_TIMEOUT,
     runbook="timeout-too-low",

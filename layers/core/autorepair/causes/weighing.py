@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from autorepair.causes.cause import Cause
 from autorepair.causes.registry import CAUSES
 from autorepair.domain.diagnosis import Diagnosis, Finding, RootCause
-from autorepair.domain.evidence import Evidence
+from autorepair.domain.evidence import Evidence, MetricSeries
 
 # A log read only in part has not shown what speaks against a finding.
 _PARTIAL_LOG = 0.85
+# Enough to ask a person, too little to act unattended, whatever the rule was sure of.
+_AT_MOST_ASK = 0.75
+# The log may show fewer invocations than the metrics count (it is read in part), never many more.
+_MOST_BESIDE_THE_COUNT = 1.1
+_FEW_BESIDE_THE_COUNT = 2
+_METRICS_LAG = timedelta(minutes=2)
 _LEAST_TO_EXPLAIN = 0.5
+# A stray failure of some version in between does not tell where the traffic goes.
+_NEARLY_ALL = 0.9
+_LATEST = "$LATEST"
 
 
 def diagnose(evidence: Evidence) -> Diagnosis:
@@ -19,6 +30,10 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     is proven the source is "none", and the cause is `unknown`, or `insufficient_evidence` where
     too little was there to look at.
     """
+    failing_versions = _failing_versions(evidence)
+    if failing_versions == (_LATEST,):
+        # Another version runs another configuration: what it does shows nothing of this one.
+        evidence = evidence.of_version(_LATEST)
     found = [
         (cause, _tempered(finding, evidence))
         for cause in CAUSES
@@ -37,7 +52,7 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         need=best.need,
         is_repairable=best.is_repairable,
         findings=tuple(ranked),
-        failing_versions=_failing_versions(evidence),
+        failing_versions=failing_versions,
     )
 
 
@@ -56,9 +71,11 @@ def _ranked(found: list[tuple[Cause, Finding]]) -> list[Finding]:
 
 
 def _tempered(finding: Finding, evidence: Evidence) -> Finding:
-    if not _has_log_gap(evidence):
-        return finding
-    confidence = round(finding.confidence * _PARTIAL_LOG, 2)
+    confidence = finding.confidence
+    if _has_log_gap(evidence):
+        confidence = min(round(confidence * _PARTIAL_LOG, 2), _AT_MOST_ASK)
+    if _is_against_metrics(evidence):
+        confidence = min(confidence, _AT_MOST_ASK)
     return finding.model_copy(update={"confidence": confidence})
 
 
@@ -66,10 +83,49 @@ def _has_log_gap(evidence: Evidence) -> bool:
     return any(gap.source.startswith("log") for gap in evidence.gaps)
 
 
+def _is_against_metrics(evidence: Evidence) -> bool:
+    """Whether the log tells of more invocations, or failures, than Lambda itself counted.
+
+    Whoever writes the log can make them up, but not the metrics.
+    """
+    counts = evidence.metric("Invocations", "Sum")
+    settled = _settled(counts, evidence)
+    if counts is None or not settled:
+        return False
+    start, end = settled[0][0], settled[-1][0] + timedelta(seconds=counts.period_s)
+    seen = [
+        i for i in evidence.invocations if start <= i.started_at < end and i.status != "unfinished"
+    ]
+    if _is_beyond(len(seen), settled):
+        return True
+    errors = evidence.metric("Errors", "Sum")
+    failed = sum(i.has_failed for i in seen)
+    return errors is not None and _is_beyond(failed, _settled(errors, evidence))
+
+
+def _settled(series: MetricSeries | None, evidence: Evidence) -> list[tuple[datetime, float]]:
+    """Leave out the latest points, which still grow: a minute's metric comes after the minute."""
+    if series is None:
+        return []
+    latest = evidence.collected_at - _METRICS_LAG - timedelta(seconds=series.period_s)
+    return [(at, value) for at, value in series.points if at <= latest]
+
+
+def _is_beyond(seen: int, points: list[tuple[datetime, float]]) -> bool:
+    counted = sum(value for _, value in points)
+    return seen > _MOST_BESIDE_THE_COUNT * counted + _FEW_BESIDE_THE_COUNT
+
+
 def _doubt(evidence: Evidence) -> str:
-    if not _has_log_gap(evidence):
-        return ""
-    return "; the log was read only in part, which lowers the confidence"
+    doubts = ""
+    if _has_log_gap(evidence):
+        doubts += "; the log was read only in part, which lowers the confidence"
+    if _is_against_metrics(evidence):
+        doubts += (
+            "; the log tells of more invocations or failures than the metrics count, so it is not "
+            "to be trusted without a person's look"
+        )
+    return doubts
 
 
 def _abstention(evidence: Evidence, ranked: list[Finding]) -> Diagnosis:
@@ -100,4 +156,8 @@ def _what_is_lacking(evidence: Evidence) -> str:
 
 
 def _failing_versions(evidence: Evidence) -> tuple[str, ...]:
+    """Give the versions that fail; `$LATEST` alone where nearly all failures are its own."""
+    failures = evidence.failures
+    if sum(i.version == _LATEST for i in failures) >= _NEARLY_ALL * len(failures) > 0:
+        return (_LATEST,)
     return tuple(sorted({invocation.version for invocation in evidence.failures}))

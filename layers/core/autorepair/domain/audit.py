@@ -26,6 +26,7 @@ class RecordKind(StrEnum):
     ACTION_DECIDED = "action_decided"
     APPROVAL_REQUESTED = "approval_requested"
     APPROVAL_ANSWERED = "approval_answered"
+    APPROVAL_EXPIRED = "approval_expired"
     REPAIR_PLANNED = "repair_planned"
     REPAIR_APPLIED = "repair_applied"
     REPAIR_WITHHELD = "repair_withheld"

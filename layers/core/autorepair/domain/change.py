@@ -152,6 +152,11 @@ class ChangeRecord(Value):
             return self.change.after_step(self.origin)
         return None if self.status in {"rolled_back", "handed_over"} else self.origin
 
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether something may be in place that has neither been kept nor taken back."""
+        return self.status != "kept" and self.in_place is not None
+
 
 class RollbackRecord(Value):
     """What RollBackRepair did: `$.rollback`."""

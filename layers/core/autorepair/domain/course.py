@@ -33,13 +33,27 @@ class Course(Value):
         """What the service leaves changed on the function, None when nothing."""
         if self.change is None:
             return None
-        if self.rollback is not None:
+        if self.rollback is not None or self.handed_over is not None:
             return None
         return self.change.in_place
+
+    @property
+    def handed_over(self) -> Change | None:
+        """What was changed and then left to whoever changed the function since, if that happened.
+
+        How much of it still holds is theirs to know.
+        """
+        if self.change is None:
+            return None
+        is_conflict = self.rollback is not None and self.rollback.status == "conflict"
+        verdict = self.verification.verdict if self.verification else None
+        return self.change.in_place if is_conflict or verdict is Verdict.OVERTAKEN else None
 
 
 def outcome_of(course: Course) -> Outcome:
     """Say how the incident ended, from what its states left behind."""
+    if course.handed_over is not None:
+        return Outcome.ESCALATED
     if course.rollback is not None:
         return _outcome_of_rollback(course)
     if course.kept_change is not None:
@@ -52,8 +66,6 @@ def outcome_of(course: Course) -> Outcome:
 
 
 def _outcome_of_rollback(course: Course) -> Outcome:
-    if course.rollback is not None and course.rollback.status == "conflict":
-        return Outcome.ESCALATED
     if course.verification is not None and (
         course.verification.verdict is Verdict.INSUFFICIENT_TRAFFIC
     ):

@@ -51,3 +51,5 @@ class Decision(Value):
     step: int = 1
     is_replanned: bool = False
     approval_timeout_s: int = 0
+    otherwise: Literal["keep", "roll_back"] = "keep"
+    """What becomes of the step before, which is in place, if this change is not made."""

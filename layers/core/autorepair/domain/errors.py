@@ -65,3 +65,27 @@ class LeaseHeldError(AutoRepairError):
 
 class ConfigurationError(AutoRepairError):
     """The service itself is set up wrongly; the message names the variable or parameter."""
+
+
+class RecordUnreadableError(AutoRepairError):
+    """An item of the audit table is not a record any more; the message says which."""
+
+
+class IncidentUnknownError(AutoRepairError):
+    """There is no record of such an incident."""
+
+
+class NotWaitingError(AutoRepairError):
+    """The incident waits for no answer (any more); the message says why."""
+
+
+class PlanChangedError(AutoRepairError):
+    """The plan that was answered is not the one that waits for an answer."""
+
+
+class ContraryAnswerError(AutoRepairError):
+    """The plan was answered before, and differently; the first answer stands."""
+
+
+class UnsettledError(AutoRepairError):
+    """Reconcile could not settle everything; the message names what and why."""

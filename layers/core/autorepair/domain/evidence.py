@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.value import Instant, Value
 
@@ -84,6 +86,73 @@ class DeclaredVariable(Value):
     """Whether the function has exactly the declared value now; None when that is not known."""
 
 
+class SettingChange(Value):
+    """One setting of the function before and after a change; None where that is not known.
+
+    ``name`` is the field of FunctionConfiguration. Code and keys are told by digest or ARN.
+    """
+
+    name: str
+    before: str | int | None = None
+    after: str | int | None = None
+
+
+class VariableChange(Value):
+    """What became of one environment variable; its values are only ever compared by digest."""
+
+    name: str
+    kind: Literal["added", "removed", "changed"]
+
+
+class RecentChange(Value):
+    """Something that was done to the function before the alarm; ``id`` is what a finding cites.
+
+    ``cloudtrail`` holds requests, `environment` in them is only said to have been written;
+    ``snapshot`` is the difference to a configuration that the service remembers, and
+    ``configuration`` a change that is seen by its date and by nothing else (CloudTrail lags).
+    """
+
+    id: str
+    at: Instant
+    source: Literal["cloudtrail", "snapshot", "configuration"]
+    event: str
+    principal: str | None = None
+    is_own: bool = False
+    """Whether it looks like a change by this service."""
+    settings: tuple[SettingChange, ...] = ()
+    variables: tuple[VariableChange, ...] = ()
+    writes_environment: bool = False
+
+    def setting(self, name: str) -> SettingChange | None:
+        """Find what became of a setting; None if this change left it alone."""
+        return next((s for s in self.settings if s.name == name), None)
+
+
+class Alias(Value):
+    """A name for a published version; ``also`` are further versions and their share of traffic."""
+
+    name: str
+    version: str
+    also: dict[str, float] = Field(default_factory=dict)
+
+
+class PublishedVersion(Value):
+    """A published version: what it runs with, for ever."""
+
+    version: str
+    code_sha256: str
+    timeout_s: int
+    memory_mb: int
+    last_modified: Instant | None = None
+
+
+class AccountConcurrency(Value):
+    """How many executions the account may run at once, and how many no function has reserved."""
+
+    limit: int
+    unreserved: int
+
+
 class Evidence(Value):
     """Everything that was collected; kept whole in the evidence bucket."""
 
@@ -97,12 +166,28 @@ class Evidence(Value):
     metrics: tuple[MetricSeries, ...] = ()
     callers: tuple[Caller, ...] = ()
     declared: tuple[DeclaredVariable, ...] = ()
+    changes: tuple[RecentChange, ...] = ()
+    """What was done to the function lately, oldest first."""
+    aliases: tuple[Alias, ...] = ()
+    versions: tuple[PublishedVersion, ...] = ()
+    """The newest published versions; read, as the aliases, only where traffic goes to any."""
+    concurrency: AccountConcurrency | None = None
     gaps: tuple[Gap, ...] = ()
 
     @property
     def failures(self) -> tuple[Invocation, ...]:
         """The invocations whose caller got an error."""
         return tuple(i for i in self.invocations if i.has_failed)
+
+    def of_version(self, version: str) -> Evidence:
+        """Give what bears on one version: its invocations, and no log of another one's."""
+        others = {i.stream for i in self.invocations if i.version != version}
+        return self.model_copy(
+            update={
+                "invocations": tuple(i for i in self.invocations if i.version == version),
+                "log_lines": tuple(line for line in self.log_lines if line.stream not in others),
+            }
+        )
 
     def metric(self, name: str, statistic: str) -> MetricSeries | None:
         """Find a series of the function's own metrics; None if it was not collected."""
@@ -123,6 +208,7 @@ class EvidenceSummary(Value):
     invocations: int
     failures: int
     log_lines: int
+    changes: int = 0
     first_invocation_at: Instant | None = None
     last_invocation_at: Instant | None = None
     gaps: tuple[Gap, ...]

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 
 from autorepair.domain.evidence import Invocation, InvocationStatus, LogLine
-from autorepair.domain.log_records import Record, read_record
+from autorepair.domain.log_records import Record, read_record, readable
 
 _VERSION = re.compile(r"\[(\$LATEST|\d{1,9})\]")
 _KILLED = re.compile(r"signal: killed")
 _EXITED = re.compile(r"Runtime exited|signal: \w+|exit status \d+")
+_PLATFORM_KINDS = frozenset({"start", "end", "report", "timed_out", "exit"})
+# Lambda runs nothing longer than this.
+_LONGEST = timedelta(minutes=15)
+_LONGEST_MS = _LONGEST / timedelta(milliseconds=1)
+# How far the stamps of START and REPORT may stray from the duration that is told.
+_SLACK = timedelta(seconds=1)
+# An asynchronous request is attempted three times at most, and now and then delivered twice.
+_MOST_ATTEMPTS = 5
+_LAST_START = datetime.max.replace(tzinfo=UTC) - _LONGEST - _SLACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +38,7 @@ class RawEvent:
 
 @dataclass(slots=True)
 class _Draft:
-    """An invocation while its lines are being read."""
+    """One attempt at a request while its lines are being read."""
 
     request_id: str
     stream: str
@@ -43,13 +54,33 @@ class _Draft:
     report_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One event of a stream, read; ``index`` is its place among all events."""
+
+    index: int
+    event: RawEvent
+    record: Record
+
+
 @dataclass(slots=True)
 class _Stream:
-    """The reading of one log stream: one execution environment, one invocation at a time."""
+    """The reading of one log stream: one execution environment, one invocation at a time.
 
-    name: str
-    drafts: dict[str, _Draft]
-    open_id: str | None = None
+    ``latest`` holds each request's latest attempt in this stream. ``last_id`` is the request that
+    was last open, and ``carried_id`` the one that ran already when the reading begins.
+    """
+
+    lines: list[_Line]
+    ends: dict[str, list[int]]
+    starts: dict[str, list[int]]
+    latest: dict[str, _Draft] = field(default_factory=dict)
+    open: _Draft | None = None
+    closes_at: int | None = None
+    owned_until: datetime | None = None
+    last_id: str | None = None
+    carried_id: str | None = None
+    carried_until: int = -1
     unowned: list[int] = field(default_factory=list)
     is_initialising: bool = False
 
@@ -60,102 +91,215 @@ def assemble(events: Iterable[RawEvent]) -> tuple[tuple[Invocation, ...], tuple[
     Within a stream events are ordered by time, and events of the same moment stay as they came.
     What a function prints between its START and its last line of the platform belongs to it, even
     where it looks like a line of the platform about another request: one environment serves one
-    request at a time, so such a line was forged. Never raises, whatever the text.
+    request at a time, so such a line was forged. Each attempt at a request is an invocation of its
+    own: Lambda repeats an asynchronous one under the same id. The attempts after the first are
+    told apart as ``id#2``, ``id#3``. Never raises, whatever the text.
     """
     ordered = sorted((_readable(event) for event in events), key=lambda event: event.at)
-    by_stream: dict[str, list[int]] = {}
+    by_stream: dict[str, list[_Line]] = {}
     for index, event in enumerate(ordered):
-        by_stream.setdefault(event.stream, []).append(index)
-    drafts: dict[str, _Draft] = {}
-    owners: dict[int, str] = {}
-    for name, indices in by_stream.items():
-        records = [(i, ordered[i], read_record(ordered[i].message)) for i in indices]
-        _read_stream(_Stream(name, drafts), records, owners)
+        line = _Line(index, event, read_record(event.message))
+        by_stream.setdefault(event.stream, []).append(line)
+    owners: dict[int, _Draft] = {}
+    drafts: list[_Draft] = []
+    for stream_lines in by_stream.values():
+        _read_stream(_stream_of(stream_lines), owners, drafts)
+    finished = sorted(((_finish(draft), draft) for draft in drafts), key=_start_of)
+    names = _names([draft for _, draft in finished])
     lines = tuple(
-        LogLine(id=e.id, at=e.at, stream=e.stream, message=e.message, request_id=owners.get(i))
+        LogLine(
+            id=e.id,
+            at=e.at,
+            stream=e.stream,
+            message=e.message,
+            request_id=names[id(owners[i])] if i in owners else None,
+        )
         for i, e in enumerate(ordered)
     )
-    invocations = sorted((_finish(draft) for draft in drafts.values()), key=_start_of)
-    return tuple(invocations), lines
+    invocations = tuple(
+        invocation.model_copy(update={"request_id": names[id(draft)]})
+        for invocation, draft in finished
+    )
+    return invocations, lines
 
 
-def _start_of(invocation: Invocation) -> datetime:
-    return invocation.started_at
+def _start_of(finished: tuple[Invocation, _Draft]) -> datetime:
+    return finished[0].started_at
+
+
+def _names(drafts: list[_Draft]) -> dict[int, str]:
+    """Give each attempt, oldest first, a name that no other has."""
+    attempts: Counter[str] = Counter()
+    names: dict[int, str] = {}
+    for draft in drafts:
+        attempts[draft.request_id] += 1
+        number = attempts[draft.request_id]
+        names[id(draft)] = draft.request_id if number == 1 else f"{draft.request_id}#{number}"
+    return names
 
 
 def _readable(event: RawEvent) -> RawEvent:
-    """Replace what no JSON can carry (lone surrogates)."""
-    try:
-        event.message.encode()
-    except UnicodeEncodeError:
-        return replace(event, message=event.message.encode(errors="replace").decode())
-    return event
+    return replace(event, message=readable(event.message))
 
 
-def _read_stream(
-    stream: _Stream, records: list[tuple[int, RawEvent, Record]], owners: dict[int, str]
-) -> None:
-    closes = _last_words(records)
-    for index, event, record in records:
-        if stream.open_id is not None and index > closes.get(stream.open_id, index):
-            stream.open_id = None
-        is_inside = stream.open_id is not None and stream.open_id in closes
-        if is_inside and record.request_id != stream.open_id:
-            record = _as_speech(record)  # noqa: PLW2901 (a forged line is read as what it is)
-        _read_event(stream, index, event, record, owners)
+def _stream_of(lines: list[_Line]) -> _Stream:
+    ends: dict[str, list[int]] = {}
+    starts: dict[str, list[int]] = {}
+    for place, line in enumerate(lines):
+        if line.record.request_id is None:
+            continue
+        if line.record.kind in {"end", "report"}:
+            ends.setdefault(line.record.request_id, []).append(place)
+        elif line.record.kind == "start":
+            starts.setdefault(line.record.request_id, []).append(place)
+    stream = _Stream(lines, ends, starts)
+    _find_carried(stream)
+    return stream
 
 
-def _last_words(records: list[tuple[int, RawEvent, Record]]) -> dict[str, int]:
-    """Give the index of the last END or REPORT of each request."""
-    return {
-        record.request_id: index
-        for index, _, record in records
-        if record.kind in {"end", "report"} and record.request_id is not None
-    }
+def _find_carried(stream: _Stream) -> None:
+    """Find the invocation whose START lies before the reading, by its end.
+
+    Only one can have been running then. It ended before the first START, or its duration reaches
+    back to the first event; then all before its end is its own speech. An end within another
+    invocation is that one's speech, and where that one has no end, nobody's word is taken.
+    """
+    first_start = min((places[0] for places in stream.starts.values()), default=None)
+    inside, unended = _brackets(stream)
+    for request_id, places in stream.ends.items():
+        place = places[-1]
+        if request_id in stream.starts or place <= stream.carried_until:
+            continue
+        if first_start is None or place < first_start:
+            stream.carried_id, stream.carried_until = request_id, place
+        elif _reaches(stream, place, 0) and not inside[place]:
+            is_doubtful = unended is not None and unended < place
+            stream.carried_id = None if is_doubtful else request_id
+            stream.carried_until = place
+
+
+def _brackets(stream: _Stream) -> tuple[list[bool], int | None]:
+    """Tell which places lie between a START and its END, and where the first lone START is."""
+    edges = [0] * (len(stream.lines) + 1)
+    lone: list[int] = []
+    for request_id, starts in stream.starts.items():
+        last = stream.ends.get(request_id, [-1])[-1]
+        if last < starts[0]:
+            lone.append(starts[0])
+        else:
+            edges[starts[0]] += 1
+            edges[last] -= 1
+    return [depth > 0 for depth in accumulate(edges)], min(lone, default=None)
+
+
+def _reaches(stream: _Stream, end: int, start: int) -> bool:
+    """Whether an invocation that ended at one place had begun at the other, by its duration."""
+    duration_ms = stream.lines[end].record.duration_ms
+    if duration_ms is None:
+        return False
+    took = timedelta(milliseconds=min(duration_ms, _LONGEST_MS))
+    return stream.lines[end].event.at - stream.lines[start].event.at <= took + _SLACK
+
+
+def _read_stream(stream: _Stream, owners: dict[int, _Draft], drafts: list[_Draft]) -> None:
+    for place, line in enumerate(stream.lines):
+        if _is_over(stream, place, line):
+            stream.open = None
+        record = _believed(stream, place, line.record)
+        if record.kind in {"init_start", "init_report"}:
+            stream.is_initialising = True
+        draft = _owner_of(stream, line, record, drafts)
+        if draft is None:
+            stream.unowned.append(line.index)
+            continue
+        owners[line.index] = draft
+        if record.kind == "start":
+            _open(stream, place, draft, record, owners)
+        else:
+            _note(draft, line.event, record)
+
+
+def _is_over(stream: _Stream, place: int, line: _Line) -> bool:
+    """Whether the open invocation ended before this line: at its own end, or as none lasts so."""
+    if stream.closes_at is not None:
+        return place > stream.closes_at
+    return stream.owned_until is not None and line.event.at > stream.owned_until
+
+
+def _believed(stream: _Stream, place: int, record: Record) -> Record:
+    """Give a line of the platform as such only where the platform can have written it."""
+    if stream.open is not None:
+        is_own = record.request_id == stream.open.request_id and record.kind != "start"
+        return record if is_own else _as_speech(record)
+    if place <= stream.carried_until:
+        is_own = record.request_id == stream.carried_id or _is_bare(stream, record)
+        return record if is_own else _as_speech(record)
+    if record.kind in {"end", "report", "timed_out", "exit"}:
+        is_late = record.request_id == stream.last_id and record.kind in {"timed_out", "exit"}
+        return record if is_late or _is_bare(stream, record) else _as_speech(record)
+    return record
+
+
+def _is_bare(stream: _Stream, record: Record) -> bool:
+    """Whether a line tells of a failure in a log whose level leaves all else out."""
+    has_failed = record.status not in {None, "success"} or record.kind in {"timed_out", "exit"}
+    return not stream.starts and has_failed
 
 
 def _as_speech(record: Record) -> Record:
     return Record("failure" if record.kind == "failure" else "speech", error_type=record.error_type)
 
 
-def _read_event(
-    stream: _Stream, index: int, event: RawEvent, record: Record, owners: dict[int, str]
-) -> None:
-    if record.kind in {"init_start", "init_report"}:
-        stream.is_initialising = True
-    owner = _owner_of(stream, record)
-    if owner is None:
-        stream.unowned.append(index)
-        return
-    owners[index] = owner
-    draft = stream.drafts.setdefault(owner, _Draft(owner, stream.name, event.at))
-    if record.kind == "start":
-        _open(stream, draft, event, record, owners)
-    else:
-        _note(draft, event, record)
+def _owner_of(stream: _Stream, line: _Line, record: Record, drafts: list[_Draft]) -> _Draft | None:
+    """Give the attempt a line belongs to: the open one, else the one it is surely about."""
+    if record.kind != "start" and stream.open is not None:
+        return stream.open
+    if record.request_id is not None and record.kind in _PLATFORM_KINDS:
+        known = None if record.kind == "start" else stream.latest.get(record.request_id)
+        return known or _new_draft(stream, line, record.request_id, drafts)
+    if record.request_id is None or stream.is_initialising:
+        return None
+    return stream.latest.get(record.request_id)
 
 
-def _owner_of(stream: _Stream, record: Record) -> str | None:
-    """Give the request a line belongs to: the open one, else the one it is surely about."""
-    if record.kind in {"start", "end", "report", "timed_out", "exit"}:
-        return record.request_id
-    if stream.open_id is not None:
-        return stream.open_id
-    is_known = record.request_id in stream.drafts
-    return record.request_id if is_known and not stream.is_initialising else None
+def _new_draft(stream: _Stream, line: _Line, request_id: str, drafts: list[_Draft]) -> _Draft:
+    draft = stream.latest[request_id] = _Draft(request_id, line.event.stream, line.event.at)
+    drafts.append(draft)
+    return draft
 
 
 def _open(
-    stream: _Stream, draft: _Draft, event: RawEvent, record: Record, owners: dict[int, str]
+    stream: _Stream, place: int, draft: _Draft, record: Record, owners: dict[int, _Draft]
 ) -> None:
-    draft.started_at = event.at
+    at = stream.lines[place].event.at
+    draft.started_at = at
     draft.version = record.version
-    stream.open_id = draft.request_id
+    stream.open, stream.last_id = draft, draft.request_id
+    stream.closes_at = _close_of(stream, place, draft.request_id)
+    stream.owned_until = None if at > _LAST_START else at + _LONGEST + _SLACK
     if stream.is_initialising:
         # What the cold start said belongs to the invocation that had to wait for it.
-        owners.update(dict.fromkeys(stream.unowned, draft.request_id))
+        owners.update(dict.fromkeys(stream.unowned, draft))
     stream.unowned.clear()
     stream.is_initialising = False
+
+
+def _close_of(stream: _Stream, start: int, request_id: str) -> int | None:
+    """Give the place of an attempt's last line of the platform; None when it is not there.
+
+    A function knows its own id and can print a START, END and REPORT of it, but not stop the
+    platform from writing the real ones: so it is the last REPORT whose duration reaches back to
+    the START, and without such the last of all before the request is attempted again.
+    """
+    ends = [place for place in stream.ends.get(request_id, ()) if place > start]
+    if ends and len(stream.starts[request_id]) > _MOST_ATTEMPTS:
+        return ends[-1]
+    reaching = [place for place in ends if _reaches(stream, place, start)]
+    if reaching:
+        return reaching[-1]
+    again = next((place for place in stream.starts[request_id] if place > start), None)
+    before = [place for place in ends if again is None or place < again]
+    return before[-1] if before else None
 
 
 def _note(draft: _Draft, event: RawEvent, record: Record) -> None:

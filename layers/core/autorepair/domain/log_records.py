@@ -12,7 +12,9 @@ RecordKind = Literal[
     "init_start", "init_report", "start", "end", "report", "timed_out", "exit", "failure", "speech"
 ]
 
-_ID = r"([\w-]{1,64})"
+# Lambda's request ids are UUIDs; what else stands in their place was not written by the platform.
+_UUID_TEXT = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+_ID = rf"({_UUID_TEXT})(?![\w-])"
 _FIGURE = r"(\d{1,12}(?:\.\d{1,6})?)"
 _START = re.compile(rf"START RequestId: {_ID}(?: Version: (\S{{1,64}}))?")
 _END = re.compile(rf"END RequestId: {_ID}")
@@ -26,18 +28,20 @@ _INIT = re.compile(rf"\tInit Duration: {_FIGURE} ms")
 _STATUS = re.compile(r"\sStatus: (\w{1,20})")
 _ERROR_TYPE = re.compile(r"\sError Type: ([\w.]{1,100})")
 _INIT_DURATION = re.compile(rf"Init Duration: {_FIGURE} ms")
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_UUID = re.compile(_UUID_TEXT)
 
 # How each runtime writes an exception that left the handler. A logger's own error line differs:
-# Python's has tabs behind the level, Node's lacks these words.
-_UNHANDLED_PYTHON = re.compile(r"\[ERROR\] ([\w.]{1,100})(?::|\r?\n|$)")
+# Python's has tabs behind the level, or no traceback, or one that ends with the exception, which
+# the runtime puts first; Node's lacks these words.
+_UNHANDLED_PYTHON = re.compile(r"\[ERROR\] ([\w.]{1,100})(?::|[\r\n]|$)")
+_PYTHON_FAULT = "Runtime."
+_TRACEBACK = "Traceback"
 _UNHANDLED_NODE = re.compile(
     r"\tERROR\t(?:Invoke Error|Uncaught Exception|Unhandled Promise Rejection)\s*\t"
     r'(?:\{\s*"errorType": ?"([^"]{1,100})")?'
 )
 _UNHANDLED_JAVA = re.compile(r"[^\n]{0,400}: ([\w.$]{1,200}(?:Error|Exception))\r?\n\1\b")
 _UNHANDLED_RUBY = re.compile(r"Error raised from handler method\s")
-_UNHANDLED_JSON = re.compile(r'\{\s*"errorMessage": ?"')
 
 _PLATFORM = "platform."
 _LARGEST_FIGURE = 1e12
@@ -74,12 +78,26 @@ def read_record(message: str) -> Record:
 
 
 def parsed_object(text: str) -> dict[str, Any] | None:
-    """Parse a JSON object; None for anything else, however it is broken."""
+    """Parse a JSON object; None for anything else, however it is broken.
+
+    Lone surrogates, which JSON can spell and no encoding can carry, are replaced.
+    """
     try:
         value = json.loads(text)
+        if "\\u" in text:
+            value = json.loads(readable(json.dumps(value, ensure_ascii=False)))
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def readable(text: str) -> str:
+    """Replace what no encoding can carry (lone surrogates)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="replace").decode()
+    return text
 
 
 def _read_start(message: str) -> Record | None:
@@ -161,13 +179,22 @@ def _read_speech(message: str) -> Record:
 
 def _unhandled(message: str) -> str | None:
     """Give the type of the exception that left the handler ("" when untold), or None."""
-    if match := _UNHANDLED_PYTHON.match(message):
+    if (match := _UNHANDLED_PYTHON.match(message)) and _is_pythons_own(match[1], message):
         return match[1]
     if match := _UNHANDLED_NODE.search(message[:600]):
         return match[1] or ""
     if match := _UNHANDLED_JAVA.match(message):
         return match[1]
     return "" if _UNHANDLED_RUBY.match(message) else None
+
+
+def _is_pythons_own(error_type: str, message: str) -> bool:
+    """Whether the runtime wrote this: a fault of its own, or one with nothing behind the frames."""
+    if error_type.startswith(_PYTHON_FAULT):
+        return True
+    _, found, trace = message.rpartition(_TRACEBACK)
+    frames = trace.splitlines()[1:]
+    return bool(found) and all(not line or line[0].isspace() for line in frames)
 
 
 def _read_object(message: str) -> Record:
@@ -178,21 +205,22 @@ def _read_object(message: str) -> Record:
     if isinstance(kind, str) and kind.startswith(_PLATFORM):
         return _read_platform_object(kind, value)
     request_id = _text(value.get("requestId")) or _text(value.get("AWSRequestId"))
-    if _UNHANDLED_JSON.match(message) or _is_runtime_error(value):
-        return Record("failure", request_id, error_type=_text(value.get("errorType")) or "")
+    if _is_runtime_error(value):
+        return Record("failure", request_id, error_type=_text(value.get("errorType")))
     return Record("speech", request_id=request_id)
 
 
 def _is_runtime_error(value: dict[str, Any]) -> bool:
-    # The runtime's own line has no logger and no message beside the error.
-    return "errorMessage" in value and "logger" not in value and "message" not in value
+    # The runtime's own line has no logger and no message beside the error, and always its type.
+    has_error = "errorMessage" in value and _text(value.get("errorType")) is not None
+    return has_error and "logger" not in value and "message" not in value
 
 
 def _read_platform_object(kind: str, value: dict[str, Any]) -> Record:
     record = _object(value.get("record"))
     metrics = _object(record.get("metrics"))
     kind_read = _PLATFORM_KINDS.get(kind, "speech")
-    request_id = _text(record.get("requestId"))
+    request_id = _uuid(record.get("requestId"))
     if request_id is None and kind_read in {"start", "end", "report"}:
         return Record("speech")
     is_init = kind_read == "init_report"
@@ -226,6 +254,10 @@ def _group(pattern: re.Pattern[str], text: str) -> str | None:
 
 def _text(value: object) -> str | None:
     return value[:200] if isinstance(value, str) and value else None
+
+
+def _uuid(value: object) -> str | None:
+    return value if isinstance(value, str) and _UUID.fullmatch(value) else None
 
 
 def _object(value: object) -> dict[str, Any]:

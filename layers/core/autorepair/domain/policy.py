@@ -75,12 +75,13 @@ class Caps(Value):
 
 
 class Limits(Value):
-    """How often repairs may happen."""
+    """How often repairs may happen, and how far apart incidents begin to look at functions."""
 
     cooldown_s: int = Field(default=3600, ge=0)
     repairs_per_function_day: int = Field(default=3, ge=0)
     repairs_per_account_hour: int = Field(default=20, ge=0)
     steps_per_incident: int = Field(default=3, ge=1)
+    incident_spacing_s: float = Field(default=2.0, ge=0, le=60)
 
 
 class Breaker(Value):

@@ -34,6 +34,30 @@ def fisher_one_sided(*, hits_a: int, n_a: int, hits_b: int, n_b: int) -> float:
     return as_few / ways
 
 
+def binomial_at_least(hits: int, *, trials: int, rate: float) -> float:
+    """Give the probability of so many hits, or more, if each trial hits at ``rate``.
+
+    Raises:
+        ValueError: There are more hits than trials, or the rate is no probability.
+    """
+    if not (0 <= hits <= trials and 0.0 <= rate <= 1.0):
+        raise ValueError(f"hits must lie within trials, and the rate within 0 and 1: {rate}")
+    if hits == 0 or rate in {0.0, 1.0}:
+        return 1.0 if hits == 0 or rate == 1.0 else 0.0
+    log_hit, log_miss = math.log(rate), math.log1p(-rate)
+    whole = math.lgamma(trials + 1)
+    return math.fsum(
+        math.exp(
+            whole
+            - math.lgamma(k + 1)
+            - math.lgamma(trials - k + 1)
+            + k * log_hit
+            + (trials - k) * log_miss
+        )
+        for k in range(hits, trials + 1)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Lognormal:
     """A lognormal distribution, by the mean and deviation of the logarithm."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from autorepair.domain.policy import VerificationRules
-from autorepair.domain.statistics import fisher_one_sided
+from autorepair.domain.statistics import binomial_at_least, fisher_one_sided
 from autorepair.domain.verification import TrafficSample, Verdict
 
 SIGNIFICANCE = 0.05
@@ -23,13 +23,15 @@ _TENTH = 0.1
 class Judgement:
     """A verdict, what the state machine does next, and the figure behind it.
 
-    ``p_value`` is the probability of so few failures since if nothing had changed.
+    ``p_value`` is the probability of so few failures since if nothing had changed. Where ``next``
+    is a further step, ``without_step`` says what becomes of this change if that is not made.
     """
 
     verdict: Verdict
     next: _Next
     reason: str
     p_value: float
+    without_step: Literal["keep", "roll_back"] = "keep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,12 @@ class _Look:
     rules: VerificationRules
     windows_used: int
     has_step_left: bool
+    still_short: bool
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no window is left after this one."""
+        return self.windows_used >= self.rules.max_windows
 
     @property
     def level(self) -> float:
@@ -66,11 +74,23 @@ class _Look:
         """Whether the incident's own failure is rarer than ``share`` of what it was."""
         return _rate(self.after) < share * _rate(self.before)
 
+    def has_not_halved(self, failures: int, rate_before: float) -> bool:
+        """Whether so many failures would be chance if they had become half as frequent.
+
+        Taking a change back is the safe way to be wrong, so each look has the whole 5%.
+        """
+        chance = binomial_at_least(
+            failures, trials=self.after.invocations, rate=_HALF * rate_before
+        )
+        return chance <= SIGNIFICANCE
+
 
 def judge(  # noqa: PLR0913 (a verdict rests on all of these, and none may be left to a default)
     before: TrafficSample,
     after: TrafficSample,
     *,
+    early: TrafficSample,
+    is_partial: bool,
     windows_used: int,
     rules: VerificationRules,
     still_short: bool,
@@ -80,12 +100,39 @@ def judge(  # noqa: PLR0913 (a verdict rests on all of these, and none may be le
     """Compare the traffic before with all traffic since the change, this window included.
 
     Failures are compared by Fisher's exact test, one-sided, at 95% over all looks together.
-    Invocations that only the change let succeed (``after.rescued``) prove that it helped without
-    any statistics, as long as nothing fails. ``still_short`` says that invocations now run into
-    the new limit, and that a higher one is what they lack. ``windows_used`` counts this window,
-    and ``step`` this change.
+    Invocations that only a longer timeout let succeed (``after.rescued``) prove that it helped
+    without any statistics, as long as nothing fails. ``still_short`` says that invocations now
+    run into the new limit, and that a higher one is what they lack. ``windows_used`` counts this
+    window, and ``step`` this change.
+
+    It has improved only if that holds whatever becomes of those that have not ended yet: either
+    if all of them fail, or by those alone that have had the time to end (``early``). And never
+    while part of the log is missing (``is_partial``).
     """
-    look = _Look(before, after, rules, windows_used, has_step_left=step < steps_allowed)
+    look = _Look(
+        before,
+        after,
+        rules,
+        windows_used,
+        has_step_left=step < steps_allowed,
+        still_short=still_short,
+    )
+    judgement = _by(look)
+    if judgement.verdict is not Verdict.IMPROVED:
+        return judgement
+    if is_partial:
+        return _undecided(look, f"the log was read only in part: {_figures(look)}")
+    if after.pending and not any(
+        _by(replace(look, after=sample.at_worst)).verdict is Verdict.IMPROVED
+        for sample in (after, early)
+    ):
+        return _undecided(look, f"{after.pending} have not ended yet: {_figures(look)}")
+    return judgement
+
+
+def _by(look: _Look) -> Judgement:
+    """Judge by what has ended."""
+    after, rules = look.after, look.rules
     if after.invocations < rules.min_invocations:
         return _undecided(
             look, f"{after.invocations} of {rules.min_invocations} invocations seen since"
@@ -94,14 +141,18 @@ def judge(  # noqa: PLR0913 (a verdict rests on all of these, and none may be le
         return _judgement(look, Verdict.WORSE, "roll_back", f"more fail: {_figures(look)}")
     if after.same_cause == 0:
         return _without_signature(look)
-    return _at_new_limit(look) if still_short else _with_signature(look)
+    return _at_new_limit(look) if look.still_short else _with_signature(look)
 
 
 def _without_signature(look: _Look) -> Judgement:
     """The incident's own failure has not come back."""
     after = look.after
     if after.failures and after.failure_rate >= _HALF * look.before.failure_rate:
-        return _unchanged(look, "the failure is gone, but invocations fail in another way")
+        return _unchanged_if_told(
+            look,
+            "the failure is gone, but invocations fail in another way",
+            is_told=look.has_not_halved(after.failures, look.before.failure_rate),
+        )
     if look.is_fewer:
         return _improved(look, "the failure is gone")
     if after.failures == 0 and after.rescued:
@@ -114,10 +165,12 @@ def _at_new_limit(look: _Look) -> Judgement:
     if look.is_fewer and look.has_fallen_below(_TENTH):
         return _improved(look, "all but a few fit the new limit")
     reason = f"the new limit is too low as well: {_figures(look)}"
-    if look.has_step_left:
-        return _judgement(look, Verdict.STILL_SHORT, "step", reason)
     has_helped = look.is_fewer or look.after.rescued > 0
-    following: _Next = "done" if has_helped or look.rules.unchanged == "keep" else "roll_back"
+    may_stay = has_helped or look.rules.unchanged == "keep"
+    if look.has_step_left:
+        step = _judgement(look, Verdict.STILL_SHORT, "step", reason)
+        return replace(step, without_step="keep" if may_stay else "roll_back")
+    following: _Next = "done" if may_stay else "roll_back"
     return _judgement(look, Verdict.STILL_SHORT, following, f"{reason}; no further step is left")
 
 
@@ -125,9 +178,18 @@ def _with_signature(look: _Look) -> Judgement:
     """The incident's own failure came back, and nothing is left to raise."""
     if look.is_fewer and look.has_fallen_below(_HALF):
         return _improved(look, "the failure has become rarer, though it is not gone")
-    if look.has_fallen_below(_HALF) and look.windows_used < look.rules.max_windows:
-        return _undecided(look, f"no telling from chance yet: {_figures(look)}")
-    return _unchanged(look, "the same failure came back")
+    return _unchanged_if_told(
+        look,
+        "the same failure came back",
+        is_told=look.has_not_halved(look.after.same_cause, _rate(look.before)),
+    )
+
+
+def _unchanged_if_told(look: _Look, reason: str, *, is_told: bool) -> Judgement:
+    """A few failures may be the rest of many: wait, but leave nothing unproven at the end."""
+    if is_told or look.is_last:
+        return _unchanged(look, reason)
+    return _undecided(look, f"no telling from chance yet: {_figures(look)}")
 
 
 def _improved(look: _Look, reason: str) -> Judgement:
@@ -141,7 +203,7 @@ def _unchanged(look: _Look, reason: str) -> Judgement:
 
 def _undecided(look: _Look, reason: str) -> Judgement:
     """Wait for more traffic while windows are left; then the policy says what is kept."""
-    if look.windows_used < look.rules.max_windows:
+    if not look.is_last:
         return _judgement(look, Verdict.INSUFFICIENT_TRAFFIC, "wait", reason)
     following: _Next = "roll_back" if look.rules.unverified == "roll_back" else "done"
     reason += f"; all {look.rules.max_windows} windows are used up"

@@ -16,6 +16,8 @@ class Verdict(StrEnum):
     WORSE = "worse"
     STILL_SHORT = "still_short"
     INSUFFICIENT_TRAFFIC = "insufficient_traffic"
+    OVERTAKEN = "overtaken"
+    """Somebody changed the function since, so traffic says nothing of the change alone."""
 
 
 class TrafficSample(Value):
@@ -25,12 +27,24 @@ class TrafficSample(Value):
     failures: int
     same_cause: int
     rescued: int = 0
-    """Successes that the setting before the change would have cut: longer, or larger, than it."""
+    """Successes that took longer than the timeout before the change would have let them."""
+    pending: int = 0
+    """Begun, without an end in the log so far; none of the other counts holds them."""
 
     @property
     def failure_rate(self) -> float:
         """The share of failed invocations; 0 when nothing was invoked."""
         return self.failures / self.invocations if self.invocations else 0.0
+
+    @property
+    def at_worst(self) -> TrafficSample:
+        """The sample if everything pending fails as the incident did."""
+        return TrafficSample(
+            invocations=self.invocations + self.pending,
+            failures=self.failures + self.pending,
+            same_cause=self.same_cause + self.pending,
+            rescued=self.rescued,
+        )
 
 
 class Verification(Value):
@@ -45,3 +59,5 @@ class Verification(Value):
     observed_until: Instant
     p_value: float | None = None
     """The probability of so few failures since if nothing had changed."""
+    without_step: Literal["keep", "roll_back"] = "keep"
+    """Where ``next`` is a further step: what becomes of this one if that is not made."""

@@ -20,6 +20,7 @@ from autorepair.domain.configuration import (
 )
 from autorepair.domain.decision import Decision, Refusal, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis
+from autorepair.domain.evidence import Gap
 from autorepair.domain.policy import Mode, Policy
 from autorepair.repairs.planner import refused
 from autorepair.repairs.set_env import RESERVED_NAMES
@@ -40,6 +41,7 @@ class _Case:
     configuration: FunctionConfiguration
     step: int
     is_paused: bool
+    gaps: tuple[Gap, ...]
 
 
 def decide(  # noqa: PLR0913 (a decision rests on all of these, and none may be left to a default)
@@ -50,18 +52,19 @@ def decide(  # noqa: PLR0913 (a decision rests on all of these, and none may be 
     *,
     step: int,
     is_paused: bool,
+    gaps: tuple[Gap, ...],
 ) -> Decision:
     """Lay every guardrail over a plan; the first that speaks decides.
 
     ``step`` counts the changes of this incident, this one included. ``policy`` is the one in
-    force for this function, already tightened. A declined or observed change stays in the
-    decision, as what would have been done.
+    force for this function, already tightened; ``gaps`` say what could not be read. A declined
+    or observed change stays in the decision, as what would have been done.
     """
     if configuration.function_name.startswith(SERVICE_PREFIX):
         return _declined(_own_function(configuration), planned, step)
     if isinstance(planned, Refusal):
         return _declined(planned, planned, step)
-    case = _Case(planned, diagnosis, policy, configuration, step, is_paused)
+    case = _Case(planned, diagnosis, policy, configuration, step, is_paused, gaps)
     for guardrail in _DECLINING:
         refusal = guardrail(case)
         if refusal is not None:
@@ -225,10 +228,23 @@ def _question(case: _Case, mode: Mode) -> tuple[str | None, Refusal | None]:
         figure = f"{case.diagnosis.confidence:.2f}"
         why = f"a confidence of {figure} is below {UNATTENDED_CONFIDENCE}, so a person decides"
         return why, refused(RefusalCode.LOW_CONFIDENCE, why)
+    if (unseen := _unseen_callers(case)) is not None:
+        return unseen, refused(RefusalCode.CALLER_LIMIT, unseen)
     if mode is Mode.ASK:
         why = f"the mode of {case.change.kind.value} is ask"
         return why, refused(RefusalCode.MODE, why)
     return None, None
+
+
+def _unseen_callers(case: _Case) -> str | None:
+    """A limit that could not be read is not the absence of one."""
+    unseen = [gap for gap in case.gaps if gap.source.split("/")[0] == "callers"]
+    if not unseen or not isinstance(case.change.after, TimeoutSetting):
+        return None
+    return (
+        "not everybody who calls the function could be read, so a longer timeout may be more than "
+        f"one of them waits for: {unseen[0].reason}"
+    )
 
 
 def _decision(case: _Case, action: str, reason: str, refusal: Refusal | None) -> Decision:

@@ -9,18 +9,19 @@ from autorepair.domain.change import Change, RepairKind, Setting
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.decision import Refusal, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis, RootCause
-from autorepair.domain.evidence import Caller, DeclaredVariable
+from autorepair.domain.evidence import Alias, Caller, DeclaredVariable
 from autorepair.domain.incident import Target
 from autorepair.domain.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What stands around the function: who calls it, and what its operator has declared."""
+    """What stands around the function: who calls it, what is declared, and its aliases."""
 
     target: Target
     callers: tuple[Caller, ...] = ()
     declared: tuple[DeclaredVariable, ...] = ()
+    aliases: tuple[Alias, ...] = ()
 
 
 Planner = Callable[[FunctionConfiguration, Diagnosis, Policy, Surroundings], Change | Refusal]

@@ -6,6 +6,7 @@ from autorepair.domain.change import Change
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.decision import Refusal, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis, RootCause
+from autorepair.domain.evidence import Alias
 from autorepair.domain.policy import Policy
 from autorepair.repairs.planner import Repair, Surroundings, refused
 from autorepair.repairs.set_env import SET_ENV
@@ -45,10 +46,21 @@ def plan(
 
 
 def _versioned(diagnosis: Diagnosis, surroundings: Surroundings) -> str | None:
-    """Name what the failures run on where that is not `$LATEST`; None where it is."""
-    if diagnosis.failing_versions:
-        if _LATEST in diagnosis.failing_versions:
-            return None
-        return "version " + ", ".join(diagnosis.failing_versions)
+    """Name what failures run on that is not `$LATEST`; None where all of them run on it."""
+    elsewhere = tuple(v for v in diagnosis.failing_versions if v != _LATEST)
+    if elsewhere:
+        return _named(elsewhere, surroundings.aliases)
     qualifier = surroundings.target.qualifier
+    alias = next((a for a in surroundings.aliases if a.name == qualifier), None)
+    if alias is not None:
+        serving = (alias.version, *alias.also)
+        return None if _LATEST in serving else _named(serving, surroundings.aliases)
     return None if qualifier in {None, _LATEST} else qualifier
+
+
+def _named(versions: tuple[str, ...], aliases: tuple[Alias, ...]) -> str:
+    named = []
+    for version in versions:
+        names = [a.name for a in aliases if version in {a.version, *a.also}]
+        named.append(f"{version} (alias {', '.join(names)})" if names else version)
+    return "version " + ", ".join(named)

@@ -1,4 +1,4 @@
-"""Gives missing environment variables the values that the operator declared for them."""
+"""Brings missing and wrong environment variables to what the operator declared for them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from autorepair.domain.change import (
     DeclaredSource,
     EnvironmentSetting,
     RepairKind,
+    SealedValue,
 )
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.decision import Refusal, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis, EnvironmentNeed, RootCause
+from autorepair.domain.evidence import DeclaredVariable
 from autorepair.domain.policy import Policy
 from autorepair.repairs.planner import Repair, Surroundings, planned, refused
 
@@ -52,9 +54,10 @@ def plan_environment(
     policy: Policy,
     surroundings: Surroundings,
 ) -> Change | Refusal:
-    """Plan to set the missing variables from their declared sources; all others stay.
+    """Plan to bring the named variables to what is declared for them; all others stay.
 
-    All of them or none: a function that still lacks one keeps failing.
+    All of them or none: a function that still lacks one keeps failing. What a variable holds now
+    is sealed before it is replaced, under the fingerprint that the change is planned on.
     """
     if configuration.is_env_unreadable:
         return refused(
@@ -64,17 +67,22 @@ def plan_environment(
         )
     if not isinstance(diagnosis.need, EnvironmentNeed) or not diagnosis.need.names:
         return refused(
-            RefusalCode.NOT_REPAIRABLE, "the diagnosis names no variable: find out which is missing"
+            RefusalCode.NOT_REPAIRABLE,
+            "the diagnosis names no variable: find out which is missing or wrong",
         )
     names = diagnosis.need.names
-    refusal = _refusal(names, configuration, policy, surroundings)
+    declared = {v.name: v for v in surroundings.declared if v.name in names}
+    refusal = _refusal(names, configuration, policy, declared, diagnosis.root_cause)
     if refusal is not None:
         return refusal
+    former = SealedValue(snapshot_id=configuration.fingerprint)
+    before = {n: former if n in configuration.env_names else Absent() for n in names}
+    after = {n: Absent() if declared[n].kind == "absent" else DeclaredSource() for n in names}
     return planned(
         configuration,
         surroundings,
-        EnvironmentSetting(variables={name: Absent() for name in names}),
-        EnvironmentSetting(variables={name: DeclaredSource() for name in names}),
+        EnvironmentSetting(variables=before),
+        EnvironmentSetting(variables=after),
     )
 
 
@@ -82,9 +90,9 @@ def _refusal(
     names: tuple[str, ...],
     configuration: FunctionConfiguration,
     policy: Policy,
-    surroundings: Surroundings,
+    declared: dict[str, DeclaredVariable],
+    cause: RootCause,
 ) -> Refusal | None:
-    declared = {v.name for v in surroundings.declared if v.kind != "absent"}
     reserved = [n for n in names if n in RESERVED_NAMES or not _VALID_NAME.fullmatch(n)]
     if reserved:
         return refused(
@@ -94,7 +102,7 @@ def _refusal(
     if missing := [n for n in names if n not in declared]:
         return refused(
             RefusalCode.UNDECLARED,
-            f"no value is declared for {_listed(missing)}: declare it under the known "
+            f"nothing is declared for {_listed(missing)}: declare it under the known "
             "configuration, or set it by hand",
         )
     if unwelcome := [n for n in names if not policy.env.may_touch(n)]:
@@ -103,10 +111,37 @@ def _refusal(
             f"the policy does not let {_listed(unwelcome)} be touched: extend env.allow or set it "
             "by hand",
         )
-    if present := [n for n in names if n in configuration.env_names]:
+    return _contradiction(names, configuration, declared, cause)
+
+
+def _contradiction(
+    names: tuple[str, ...],
+    configuration: FunctionConfiguration,
+    declared: dict[str, DeclaredVariable],
+    cause: RootCause,
+) -> Refusal | None:
+    """Refuse where the function, as it stands now, does not lack what the diagnosis says."""
+    present = [n for n in names if n in configuration.env_names]
+    if cause is RootCause.MISSING_ENV_VAR and present:
         return refused(
             RefusalCode.NO_EFFECT,
             f"{_listed(present)} is set by now: see first whether that was enough",
+        )
+    if unset := [n for n in names if declared[n].kind == "absent" and n not in present]:
+        if cause is RootCause.MISSING_ENV_VAR:
+            return refused(
+                RefusalCode.UNDECLARED,
+                f"{_listed(unset)} is declared to be absent, yet the code asks for it: declare a "
+                "value, or mend the code",
+            )
+        return refused(
+            RefusalCode.NO_EFFECT,
+            f"{_listed(unset)} is not set any more: see first whether that was enough",
+        )
+    if right := [n for n in present if declared[n].matches_current]:
+        return refused(
+            RefusalCode.NO_EFFECT,
+            f"{_listed(right)} has the declared value already: look for another cause",
         )
     return None
 
@@ -115,4 +150,8 @@ def _listed(names: list[str]) -> str:
     return ", ".join(sorted(names))
 
 
-SET_ENV = Repair(RepairKind.SET_ENV, (RootCause.MISSING_ENV_VAR,), plan_environment)
+SET_ENV = Repair(
+    RepairKind.SET_ENV,
+    (RootCause.MISSING_ENV_VAR, RootCause.WRONG_ENV_VAR),
+    plan_environment,
+)

@@ -15,6 +15,9 @@ def close(
 ) -> AuditRecord:
     """Close the incident; the event on the bus carries the hash of the chain's head.
 
+    The state table comes last: an incident that is still open there is found by reconcile, so
+    that whatever a sudden end left out is done after all.
+
     Raises:
         RecordConflictError, AccessDeniedError, TransientServiceError: It could not be recorded.
     """
@@ -26,13 +29,18 @@ def close(
         summary=f"closed: {outcome.value}",
         data={"outcome": outcome.value, **data},
     )
-    ports.state.close(incident)
+    finish_closing(incident, last, ports)
+    return last
+
+
+def finish_closing(incident: Incident, last: AuditRecord, ports: Ports) -> None:
+    """Announce what was recorded as ``last``, and make room for the target's next incident."""
     announce(
         ports,
         "IncidentClosed",
         incident,
-        outcome=outcome.value,
+        outcome=last.entry.data["outcome"],
         head_hash=last.hash,
         head_seq=last.seq,
     )
-    return last
+    ports.state.close(incident)

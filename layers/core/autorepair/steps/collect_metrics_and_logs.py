@@ -10,7 +10,7 @@ from pydantic import ConfigDict
 
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.configuration import FunctionConfiguration
-from autorepair.domain.errors import AccessDeniedError, TransientServiceError
+from autorepair.domain.errors import AutoRepairError
 from autorepair.domain.evidence import (
     Caller,
     DeclaredVariable,
@@ -18,15 +18,29 @@ from autorepair.domain.evidence import (
     EvidenceSummary,
     Gap,
     MetricSeries,
+    RecentChange,
 )
-from autorepair.domain.incident import Incident
+from autorepair.domain.incident import Incident, Target
+from autorepair.domain.recent_changes import TrailEvent, recent_changes
+from autorepair.domain.snapshot import Snapshot
 from autorepair.domain.value import Value
-from autorepair.ports import LogReading, Ports
+from autorepair.ports import LogReading, Ports, Releases
 from autorepair.steps.alarm_event import evaluated_since
 from autorepair.steps.recording import record
 
 LEAST_LOOK_BACK = timedelta(minutes=15)
+LATEST = "$LATEST"
+# Gaps travel in the state data and in messages.
+MOST_GAPS, LONGEST_REASON = 5, 300
 T = TypeVar("T")
+# What stands for a source that could not be read.
+_NO_LOG = LogReading(lines=(), invocations=(), gaps=())
+_NO_CALLERS: tuple[tuple[Caller, ...], tuple[Gap, ...]] = ((), ())
+_NO_EVENTS: tuple[tuple[TrailEvent, ...], tuple[Gap, ...]] = ((), ())
+_NO_METRICS: tuple[MetricSeries, ...] = ()
+_NOTHING_DECLARED: tuple[DeclaredVariable, ...] = ()
+_NO_SNAPSHOTS: tuple[Snapshot, ...] = ()
+_NO_RELEASES = Releases(aliases=(), versions=())
 
 
 class CollectMetricsAndLogsInput(Value):
@@ -61,7 +75,8 @@ def collect_metrics_and_logs(given: CollectMetricsAndLogsInput, ports: Ports) ->
         kind=RecordKind.EVIDENCE_COLLECTED,
         summary=(
             f"{summary.invocations} invocations, {summary.failures} failed, "
-            f"{summary.log_lines} log lines, {len(summary.gaps)} gaps"
+            f"{summary.log_lines} log lines, {summary.changes} recent changes, "
+            f"{len(summary.gaps)} gaps"
         ),
         data=summary.as_json(),
     )
@@ -93,22 +108,18 @@ def _gather(
     ports: Ports,
 ) -> Evidence:
     target = incident.subject
-    no_log = LogReading(lines=(), invocations=(), gaps=())
-    no_metrics: tuple[MetricSeries, ...] = ()
-    no_callers: tuple[tuple[Caller, ...], tuple[Gap, ...]] = ((), ())
-    nothing_declared: tuple[DeclaredVariable, ...] = ()
-    log, log_gap = _or_gap(
-        "logs", lambda: ports.logs.read(configuration, start=start, end=end), no_log
+    sources = _Sources()
+    log = sources.read(
+        "logs",
+        lambda: ports.logs.read(configuration, start=start, end=end),
+        _NO_LOG,
     )
-    metrics, metrics_gap = _or_gap(
-        "metrics", lambda: ports.metrics.read(target, start=start, end=end), no_metrics
-    )
-    (callers, caller_gaps), callers_gap = _or_gap(
-        "callers", lambda: ports.callers.read(target), no_callers
-    )
-    declared, declared_gap = _or_gap(
-        "known_config", lambda: ports.known_config.declared(configuration), nothing_declared
-    )
+    sources.also(log.gaps)
+    callers, caller_gaps = sources.read("callers", lambda: ports.callers.read(target), _NO_CALLERS)
+    sources.also(caller_gaps)
+    releases = _NO_RELEASES
+    if _is_published(target, log):
+        releases = sources.read("releases", lambda: ports.releases.read(target), _NO_RELEASES)
     return Evidence(
         incident_id=incident.id,
         collected_at=end,
@@ -117,16 +128,68 @@ def _gather(
         configuration=configuration,
         invocations=log.invocations,
         log_lines=log.lines,
-        metrics=metrics,
+        metrics=sources.read(
+            "metrics", lambda: ports.metrics.read(target, start=start, end=end), _NO_METRICS
+        ),
         callers=callers,
-        declared=declared,
-        gaps=(*log.gaps, *caller_gaps, *log_gap, *metrics_gap, *callers_gap, *declared_gap),
+        declared=sources.read(
+            "known_config", lambda: ports.known_config.declared(configuration), _NOTHING_DECLARED
+        ),
+        changes=_changes(target, configuration, since=start, until=end, read=sources, ports=ports),
+        aliases=releases.aliases,
+        versions=releases.versions,
+        concurrency=sources.read("concurrency", ports.concurrency.of_account, None),
+        gaps=sources.gaps,
     )
 
 
-def _or_gap(source: str, read: Callable[[], T], nothing: T) -> tuple[T, tuple[Gap, ...]]:
-    """Read a source; one that fails gives ``nothing`` and says so as a Gap."""
-    try:
-        return read(), ()
-    except (AccessDeniedError, TransientServiceError) as error:
-        return nothing, (Gap(source=source, reason=f"{type(error).__name__}: {error}"),)
+def _changes(  # noqa: PLR0913 - two sources, and what both are read for
+    target: Target,
+    configuration: FunctionConfiguration,
+    *,
+    since: datetime,
+    until: datetime,
+    read: _Sources,
+    ports: Ports,
+) -> tuple[RecentChange, ...]:
+    events, gaps = read.read(
+        "changes", lambda: ports.change_log.read(target, since=since, until=until), _NO_EVENTS
+    )
+    read.also(gaps)
+    snapshots = read.read("snapshots", lambda: ports.snapshots.of(target), _NO_SNAPSHOTS)
+    return recent_changes(events, snapshots, configuration, since=since)
+
+
+def _is_published(target: Target, log: LogReading) -> bool:
+    """Whether traffic goes to a version or an alias, as far as the alarm and the log tell."""
+    return target.qualifier is not None or any(i.version != LATEST for i in log.invocations)
+
+
+class _Sources:
+    """Reads one source after the other; one that fails gives nothing and says so as a Gap."""
+
+    def __init__(self) -> None:
+        self._gaps: list[Gap] = []
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """What could not be read."""
+        return tuple(self._gaps)
+
+    def read(self, source: str, read: Callable[[], T], nothing: T) -> T:
+        """Read a source; ``nothing`` stands for one that fails."""
+        try:
+            return read()
+        except AutoRepairError as error:
+            self.also((Gap(source=source, reason=f"{type(error).__name__}: {error}"),))
+            return nothing
+
+    def also(self, gaps: tuple[Gap, ...]) -> None:
+        """Add what a source itself says it left out, within bounds."""
+        self._gaps += [
+            gap.model_copy(update={"reason": gap.reason[:LONGEST_REASON]})
+            for gap in gaps[:MOST_GAPS]
+        ]
+        if len(gaps) > MOST_GAPS:
+            more = f"{len(gaps) - MOST_GAPS} more could not be read"
+            self._gaps.append(Gap(source=gaps[0].source, reason=more))

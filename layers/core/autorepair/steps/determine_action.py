@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import ConfigDict
 
 from autorepair.domain.audit import RecordKind
@@ -15,6 +17,7 @@ from autorepair.domain.value import Value
 from autorepair.domain.verification import Verification
 from autorepair.ports import Ports
 from autorepair.repairs.guardrails import decide
+from autorepair.steps.alarm_standing import silenced_by
 from autorepair.steps.planning import plan_step
 from autorepair.steps.policy_in_force import policy_or_strictest
 from autorepair.steps.recording import record
@@ -48,6 +51,13 @@ class DetermineActionInput(Value):
         return self.change.step + 1 if has_asked_for_more else self.change.step
 
     @property
+    def otherwise(self) -> Literal["keep", "roll_back"]:
+        """What becomes of the last step, if this further one is not made."""
+        verified = self.verification
+        has_asked_for_more = verified is not None and verified.next == "step"
+        return verified.without_step if verified and has_asked_for_more else "keep"
+
+    @property
     def is_replanned(self) -> bool:
         """Whether a plan of this incident was overtaken before; it may be only once."""
         return self.is_stale or (self.decision is not None and self.decision.is_replanned)
@@ -69,7 +79,13 @@ def determine_action(given: DetermineActionInput, ports: Ports) -> Decision:
             reason=why,
             refusal=Refusal(code=RefusalCode.NOT_ACTIVE, why=why),
         )
-    decision = decision.model_copy(update={"step": given.step, "is_replanned": given.is_replanned})
+    decision = decision.model_copy(
+        update={
+            "step": given.step,
+            "is_replanned": given.is_replanned,
+            "otherwise": given.otherwise,
+        }
+    )
     _record(given, decision, ports)
     return decision
 
@@ -87,8 +103,9 @@ def _decision(given: DetermineActionInput, ports: Ports) -> Decision:
         configuration,
         step=given.step,
         is_paused=ports.state.is_paused(),
+        gaps=evidence.gaps,
     )
-    return _silenced(given.incident, _policy_less(decision, trouble))
+    return _silenced(given.incident, _policy_less(decision, trouble), ports)
 
 
 def _policy_less(decision: Decision, trouble: str | None) -> Decision:
@@ -100,13 +117,15 @@ def _policy_less(decision: Decision, trouble: str | None) -> Decision:
     )
 
 
-def _silenced(incident: Incident, decision: Decision) -> Decision:
+def _silenced(incident: Incident, decision: Decision, ports: Ports) -> Decision:
     """An alarm that its owner has silenced leads to no write."""
-    silenced_by = incident.alarm.silenced_by if incident.alarm else None
-    if silenced_by is None or decision.action not in {"apply", "ask"}:
+    if decision.action not in {"apply", "ask"}:
+        return decision
+    silencer = silenced_by(incident, ports)
+    if silencer is None:
         return decision
     return decision.model_copy(
-        update={"action": "observe", "reason": f"the alarm is silenced by {silenced_by}"}
+        update={"action": "observe", "reason": f"the alarm is silenced by {silencer}"}
     )
 
 

@@ -8,7 +8,7 @@ from pydantic import ConfigDict
 
 from autorepair.domain.approval import Approval
 from autorepair.domain.audit import RecordKind
-from autorepair.domain.change import Change, ChangeRecord
+from autorepair.domain.change import Change, ChangeRecord, MemorySetting, TimeoutSetting
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.decision import Decision
 from autorepair.domain.diagnosis import Diagnosis
@@ -29,13 +29,15 @@ from autorepair.domain.policy import Policy, VerificationRules
 from autorepair.domain.value import Value
 from autorepair.ports import Ports
 from autorepair.repairs.guardrails import decide
+from autorepair.steps.alarm_standing import obstacle_to_a_write
 from autorepair.steps.leasing import leased
 from autorepair.steps.policy_in_force import policy_for
 from autorepair.steps.recording import announce, record
+from autorepair.steps.sampling import LOG_LAG_S
 
 DAY_S = 86_400
 LONGEST_WATCH_S = 3 * DAY_S
-"""All windows together; leaves the state machine (5 days) room for the answer of a person."""
+"""All windows together; leaves the state machine (60 days) room for the answer of a person."""
 
 
 class ExecuteRepairInput(Value):
@@ -107,17 +109,18 @@ def execute_repair(given: ExecuteRepairInput, ports: Ports) -> ChangeRecord:
         return _withheld(given, error, ports)
 
 
-def window_s(rules: VerificationRules, evidence: EvidenceSummary) -> int:
+def window_s(rules: VerificationRules, evidence: EvidenceSummary, plan: Change) -> int:
     """Say how long one verification window is, in seconds.
 
-    At the rate seen before the alarm, all windows together have to show ``min_invocations``.
+    At the rate seen before the alarm, all windows together have to show ``min_invocations``; and
+    an invocation that runs into a new timeout has to be able to do so within one.
     """
-    gap_s = _gap_s(evidence)
-    if gap_s is None:
-        return rules.window_s
-    needed_s = rules.min_invocations * gap_s
+    gap_s = _gap_s(evidence) or 0.0
+    needed_s = math.ceil(rules.min_invocations * gap_s / rules.max_windows)
     longest_s = min(DAY_S, LONGEST_WATCH_S // rules.max_windows)
-    return max(rules.window_s, min(longest_s, math.ceil(needed_s / rules.max_windows)))
+    after = plan.after
+    shortest_s = after.timeout_s + LOG_LAG_S if isinstance(after, TimeoutSetting) else 0
+    return max(rules.window_s, shortest_s, min(longest_s, needed_s))
 
 
 def _gap_s(evidence: EvidenceSummary) -> float | None:
@@ -160,6 +163,7 @@ def _may_write(given: ExecuteRepairInput, ports: Ports, *, has_begun: bool) -> P
         raise _WithheldError("refused", f"there is no policy to act under: {error}") from error
     if not (has_begun and has_moved):
         _check_guards(given, configuration, policy, ports)
+        _remember_configuration(given, configuration, ports)
     return policy
 
 
@@ -168,12 +172,11 @@ def _check_guards(
 ) -> None:
     if ports.state.is_paused():
         raise _WithheldError("paused", "an operator has paused all repairs")
-    alarm = given.incident.alarm
-    is_by_hand = alarm is None or alarm.kind == "manual"
-    if alarm is not None and not is_by_hand and not ports.alarms.is_in_alarm(alarm.name):
-        raise _WithheldError("recovered", f"the alarm {alarm.name} is no longer in ALARM")
+    obstacle = obstacle_to_a_write(given.incident, ports)
+    if obstacle is not None:
+        raise _WithheldError(obstacle.status, obstacle.reason)
     if configuration.fingerprint != given.plan.planned_on:
-        raise _stale(given, "the configuration has changed since the plan was made")
+        raise _stale(given, f"the function has changed since: {_difference(given, configuration)}")
     ruling = decide(
         given.plan,
         given.diagnosis,
@@ -181,10 +184,42 @@ def _check_guards(
         configuration,
         step=given.decision.step,
         is_paused=False,
+        gaps=given.evidence.gaps,
     )
     allowed = {"apply", "ask"} if given.has_consent else {"apply"}
     if ruling.action not in allowed:
         raise _WithheldError("refused", f"no longer allowed ({ruling.action}): {ruling.reason}")
+
+
+def _difference(given: ExecuteRepairInput, configuration: FunctionConfiguration) -> str:
+    """Say what is not as planned on, as far as the plan remembers it."""
+    planned_on = given.plan.before
+    if isinstance(planned_on, TimeoutSetting) and planned_on.timeout_s != configuration.timeout_s:
+        return f"its timeout was {planned_on.timeout_s} s and is {configuration.timeout_s} s by now"
+    if isinstance(planned_on, MemorySetting) and planned_on.memory_mb != configuration.memory_mb:
+        return (
+            f"its memory was {planned_on.memory_mb} MB and is {configuration.memory_mb} MB by now"
+        )
+    when = configuration.last_modified
+    told = f" (last modified {when:%Y-%m-%dT%H:%M:%SZ})" if when else ""
+    what = given.plan.kind.value.removeprefix("set_")
+    return (
+        f"its code, layers, role, environment or another setting than {what} is not as it was{told}"
+    )
+
+
+def _remember_configuration(
+    given: ExecuteRepairInput, configuration: FunctionConfiguration, ports: Ports
+) -> None:
+    """Nothing is changed that could not be put back: no snapshot, no write."""
+    try:
+        ports.snapshots.keep(configuration, "before_change")
+    except StaleConfigurationError as error:
+        raise _stale(given, str(error)) from error
+    except TargetNotFoundError as error:
+        raise _WithheldError("refused", f"the function is gone: {error}") from error
+    except AccessDeniedError as error:
+        raise _WithheldError("refused", f"the configuration cannot be kept: {error}") from error
 
 
 def _stale(given: ExecuteRepairInput, why: str) -> _WithheldError:
@@ -205,7 +240,7 @@ def _write(given: ExecuteRepairInput, policy: Policy, ports: Ports) -> ChangeRec
                     "reason": given.decision.reason,
                     "change": given.plan.model_copy(update={"leads_to": configuration.fingerprint}),
                     "applied_at": ports.clock.now(),
-                    "window_s": window_s(policy.verification, given.evidence),
+                    "window_s": window_s(policy.verification, given.evidence, given.plan),
                 }
             )
             ports.state.remember_change(given.incident, applied)

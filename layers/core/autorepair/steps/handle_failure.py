@@ -12,14 +12,14 @@ from pydantic import ConfigDict, Field
 from autorepair.domain import errors
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.change import Change
-from autorepair.domain.errors import LeaseHeldError, TransientServiceError
+from autorepair.domain.errors import AutoRepairError, LeaseHeldError, TransientServiceError
 from autorepair.domain.failure import Failure, Undo
 from autorepair.domain.incident import Incident, Outcome
 from autorepair.domain.value import Value
 from autorepair.ports import Ports
 from autorepair.steps.closing import close
-from autorepair.steps.recording import announce, record
-from autorepair.steps.undoing import undo
+from autorepair.steps.recording import record
+from autorepair.steps.undoing import undo_remembered
 from autorepair.views.message import failure_message
 
 _log = logging.getLogger(__name__)
@@ -74,8 +74,10 @@ def handle_failure(given: HandleFailureInput, ports: Ports) -> Failure:
     if given.incident is not None and given.incident.target is not None:
         cleaning.tried("undo", cleaning.undo)
         cleaning.tried("record", cleaning.record)
-        cleaning.tried("close", cleaning.close)
     message_id = cleaning.tried("tell", cleaning.tell)
+    if given.incident is not None and given.incident.target is not None:
+        # Last: of an incident that is still open, reconcile does what was left out here.
+        cleaning.tried("close", lambda: cleaning.close(message_id))
     if cleaning.is_worth_another_try:
         raise TransientServiceError(f"the change is not undone yet: {cleaning.reason}")
     return Failure(
@@ -122,32 +124,14 @@ class _Cleaning:
 
     def undo(self) -> None:
         remembered = self._ports.state.remembered_change(self.incident)
-        if remembered is None:
-            return
-        if remembered.status == "kept":
-            self.reason = "the repair had been verified and stays"
-            return
-        if remembered.status == "rolled_back":
-            self.undone, self.reason = "undone", "the change had been taken back before"
-            return
-        if remembered.status == "handed_over":
-            self.undone = "handed_over"
-            self.reason = "somebody had changed the function since, so it was left to them"
-            return
-        if remembered.in_place is not None:
-            self._take_back(remembered.in_place)
-            status = "handed_over" if self.undone == "handed_over" else "rolled_back"
-            self._ports.state.remember_change(
-                self.incident, remembered.model_copy(update={"status": status})
-            )
-
-    def _take_back(self, whole: Change) -> None:
-        # Unlike any other write this one goes on without its record: the trail may be what failed.
-        self.tried("record the rollback", lambda: self._write_ahead(whole))
-        rollback = undo(whole, self.incident, self._ports)
-        self.undone = "handed_over" if rollback.status == "conflict" else "undone"
-        self.reason = rollback.reason
-        announce(self._ports, "RepairRolledBack", self.incident, rollback=rollback.as_json())
+        self.undone, self.reason = undo_remembered(
+            remembered,
+            self.incident,
+            self._ports,
+            # Unlike any other write this one goes on without its record: the trail may be what
+            # failed.
+            ahead=lambda whole: self.tried("record the rollback", lambda: self._write_ahead(whole)),
+        )
 
     def _write_ahead(self, whole: Change) -> None:
         record(
@@ -174,16 +158,34 @@ class _Cleaning:
             },
         )
 
-    def close(self) -> None:
+    def close(self, message_id: str | None) -> None:
         close(
             self.incident,
             Outcome.FAILED,
             self._ports,
-            key=f"handle_failure/closed/{self.undone}",
-            data={"undo": self.undone},
+            key=self._closing_key,
+            data={"undo": self.undone, "message_id": message_id},
         )
 
+    @property
+    def _closing_key(self) -> str:
+        return f"handle_failure/closed/{self.undone}"
+
+    def _message_id_of_earlier_run(self) -> str | None:
+        """What has been told once is not told again, unless it has got better or worse."""
+        if self._given.incident is None:
+            return None
+        try:
+            records = self._ports.audit.chain_of(self._given.incident.id)
+        except AutoRepairError:
+            return None  # told twice is better than not at all
+        told = [r.entry.data.get("message_id") for r in records if r.entry.key == self._closing_key]
+        return str(told[0]) if told and told[0] else None
+
     def tell(self) -> str:
+        earlier = self._message_id_of_earlier_run()
+        if earlier is not None:
+            return earlier
         message = failure_message(
             self._given.incident,
             error=self._given.failure.told,

@@ -13,15 +13,18 @@ LEASE_S = 360
 
 
 @contextmanager
-def leased(target: Target, incident: Incident, ports: Ports) -> Iterator[Lease]:
+def leased(
+    target: Target, incident: Incident, ports: Ports, *, holder: str | None = None
+) -> Iterator[Lease]:
     """Hold the lease, and give it back whatever happens.
 
-    The holder is the incident, so that a retry, or whoever cleans up behind it, may go on.
+    The holder is the incident, so that a retry, or HandleFailure behind it, may go on. Whoever
+    works beside the execution (``holder``) has to wait for it.
 
     Raises:
         LeaseHeldError: Another incident holds it.
     """
-    lease = ports.state.acquire_lease(target, holder=incident.id, seconds=LEASE_S)
+    lease = ports.state.acquire_lease(target, holder=holder or incident.id, seconds=LEASE_S)
     try:
         yield lease
     finally:

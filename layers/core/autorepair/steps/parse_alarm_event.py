@@ -3,72 +3,69 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from typing import Any
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, ValidationError
 
 from autorepair.domain.audit import RecordKind
-from autorepair.domain.configuration import SERVICE_PREFIX
 from autorepair.domain.errors import (
+    AccessDeniedError,
+    ConfigurationError,
     MalformedEventError,
     PolicyUnreadableError,
-    TargetNotFoundError,
+    TransientServiceError,
 )
-from autorepair.domain.incident import Incident, Target
+from autorepair.domain.incident import Alarm, Incident, Target
 from autorepair.domain.policy import Policy
 from autorepair.domain.value import Instant, Value
 from autorepair.ports import Ports
-from autorepair.steps.alarm_event import FunctionReference, Sighting, read_event
+from autorepair.steps.admission import admitted_after_s
+from autorepair.steps.alarm_event import LONGEST_REASON, Sighting, read_event
+from autorepair.steps.enrolled_targets import (
+    NotOursError,
+    enrolled_targets,
+    require_this_account,
+    target_named,
+)
 from autorepair.steps.recording import announce, record
+
+_log = logging.getLogger(__name__)
 
 
 class ParseAlarmEventInput(Value):
-    """The raw event and what the state machine says of the execution."""
+    """The raw event, which may be any JSON, and what the state machine says of the execution."""
 
     model_config = ConfigDict(extra="ignore")
 
-    event: dict[str, Any]
+    event: Any
     execution_arn: str
     started_at: Instant
-
-
-LONGEST_REASON = 1000
-"""A malformed event may have faults without end."""
-
-
-class _NotOursError(Exception):
-    """The alarm leads to no incident; the message says why. Never leaves this module."""
-
-    def __init__(self, reason: str, target: Target | None = None) -> None:
-        super().__init__(reason)
-        self.target = target
 
 
 def parse_alarm_event(given: ParseAlarmEventInput, ports: Ports) -> Incident:
     """Open the incident of the alarm's target, join the one that is open, or say why not.
 
+    A retry of a run that opened the incident gives that incident, whatever has changed since.
+
     Raises:
         AccessDeniedError, TransientServiceError: The target cannot be read, or nothing recorded.
     """
     blank = _blank_incident(given)
+    earlier = _opened_before(blank, ports)
+    if earlier is not None:
+        return earlier
     try:
         sighting = read_event(given.event, started_at=given.started_at)
     except MalformedEventError as error:
-        return _ignore(blank, str(error), ports)
+        return _turn_away(blank, str(error), ports)
     seen = blank.model_copy(update={"alarm": sighting.alarm})
     try:
-        target = _enrolled_target(sighting, ports)
-    except _NotOursError as error:
-        return _ignore(seen.model_copy(update={"target": error.target}), str(error), ports)
-    opened = seen.model_copy(
-        update={
-            "disposition": "opened",
-            "reason": sighting.alarm.reason or "the alarm is in ALARM",
-            "target": target,
-            "settle_s": 0 if sighting.alarm.kind == "manual" else _settle_s(target, ports),
-        }
-    )
-    return _open(opened, ports)
+        return _open_or_join(seen, sighting, ports)
+    except NotOursError as error:
+        return _turn_away(seen.model_copy(update={"target": error.target}), str(error), ports)
+    except MalformedEventError as error:
+        return _turn_away(seen, str(error), ports)
 
 
 def incident_id_of(execution_arn: str, *, started_at: Instant) -> str:
@@ -89,111 +86,159 @@ def _blank_incident(given: ParseAlarmEventInput) -> Incident:
     )
 
 
-def _enrolled_target(sighting: Sighting, ports: Ports) -> Target:
+def _opened_before(blank: Incident, ports: Ports) -> Incident | None:
+    """Give the incident that an earlier run of this very execution opened, from its record."""
+    for before in ports.audit.chain_of(blank.id):
+        if before.entry.kind is RecordKind.INCIDENT_OPENED:
+            told = before.entry.data
+            try:
+                return Incident.model_validate(
+                    blank.as_json()
+                    | {key: told.get(key) for key in ("alarm", "target", "reason", "settle_s")}
+                    | {"disposition": "opened"}
+                )
+            except ValidationError:
+                return None
+    return None
+
+
+def _open_or_join(seen: Incident, sighting: Sighting, ports: Ports) -> Incident:
+    require_this_account(sighting, ports)
+    named = target_named(sighting, ports)
     if sighting.state != "ALARM":
-        raise _NotOursError(f"the alarm's state is {sighting.state}, not ALARM")
-    strangers = sorted(sighting.accounts - {ports.account_id})
-    if strangers:
-        raise _NotOursError(f"the alarm belongs to another account: {', '.join(strangers)}")
-    if sighting.region is not None and sighting.region != ports.region:
-        raise _NotOursError(f"the alarm belongs to another Region: {sighting.region}")
-    target = _target(_only_function(sighting), sighting, ports)
-    if target.function_name.startswith(SERVICE_PREFIX):
-        raise _NotOursError(f"{target.function_name} belongs to this service itself", target)
+        raise NotOursError(f"the alarm's state is {sighting.state}, not ALARM", named)
+    targets = enrolled_targets(sighting, ports)
+    alarm = _as_it_stands(sighting.alarm, ports)
+    if alarm is None:
+        back = f"the alarm {sighting.alarm.name} is no longer in ALARM"
+        recovered = seen.model_copy(update={"disposition": "recovered", "target": targets[0]})
+        return _turn_away(recovered, back, ports)
+    update = {"alarm": alarm, "reason": alarm.reason or "the alarm is in ALARM"}
+    return _first_to_open(seen.model_copy(update=update), targets, ports, waits_s=sighting.wait_s)
+
+
+def _as_it_stands(alarm: Alarm, ports: Ports) -> Alarm | None:
+    """Give the alarm with what silences it now; None if it is back to OK since its event.
+
+    An alarm that is gone, or cannot be asked about just now, goes on: this is only the first
+    look. Nothing is written before ExecuteRepair has had an answer.
+    """
+    if alarm.kind == "manual":
+        return alarm
     try:
-        configuration = ports.functions.read(target)
-    except TargetNotFoundError as error:
-        raise _NotOursError(f"there is no function {target.function_name}", target) from error
-    if not configuration.is_enrolled:
-        raise _NotOursError(
-            f"{target.function_name} does not carry the tag auto-repair=enabled", target
-        )
-    return target
+        described = ports.alarms.read([alarm.name])
+        now = described[0] if described else None
+        if now is None:
+            return alarm
+        if now.state != "ALARM" and now.changed_at >= alarm.changed_at:
+            return None
+        silencer = ports.alarms.silenced_by(now) or alarm.silenced_by
+    except (AccessDeniedError, ConfigurationError, TransientServiceError) as error:
+        _log.warning("the alarm %s could not be asked about: %s", alarm.name, error)
+        return alarm
+    return alarm.model_copy(update={"silenced_by": silencer})
 
 
-def _only_function(sighting: Sighting) -> FunctionReference:
-    if sighting.alarm.kind == "composite":
-        raise _NotOursError(
-            "a composite alarm names no metric; its children raise incidents of their own"
-        )
-    if not sighting.functions:
-        raise _NotOursError(
-            f"no metric of the alarm ({sighting.alarm.namespace or 'no namespace'}) has a "
-            "FunctionName dimension in AWS/Lambda"
-        )
-    if len(sighting.functions) > 1:
-        names = ", ".join(sorted(f.function_name for f in sighting.functions))
-        raise _NotOursError(f"the alarm speaks of several functions: {names}")
-    return sighting.functions[0]
+def _first_to_open(
+    seen: Incident, targets: tuple[Target, ...], ports: Ports, *, waits_s: int
+) -> Incident:
+    """Open the incident on the first function that has none; join those that stand before it.
 
-
-def _target(function: FunctionReference, sighting: Sighting, ports: Ports) -> Target:
-    partition = _partition(sighting.alarm.arn, ports.region)
-    arn = f"arn:{partition}:lambda:{ports.region}:{ports.account_id}:function"
-    return Target(
-        function_name=function.function_name,
-        function_arn=f"{arn}:{function.function_name}",
-        account_id=ports.account_id,
-        region=ports.region,
-        qualifier=function.qualifier,
+    One execution has one incident. Of several functions the others are named in the record; the
+    next one gets its turn when the alarm comes again, or by an alarm of its own.
+    """
+    standing_ids = []
+    for target in targets:
+        opened = seen.model_copy(update={"disposition": "opened", "target": target})
+        standing = ports.state.open(opened)
+        if standing.incident_id == opened.id:
+            others = tuple(t.function_name for t in targets if t != target)
+            return _open(opened, ports, waits_s=waits_s, others=others)
+        _join(opened, standing.incident_id, ports)
+        standing_ids.append(standing.incident_id)
+    return seen.model_copy(
+        update={
+            "disposition": "joined",
+            "target": targets[0],
+            "reason": f"incident {standing_ids[0]} is open on this function",
+            "joined_incident_id": standing_ids[0],
+        }
     )
 
 
-def _partition(alarm_arn: str, region: str) -> str:
-    if alarm_arn.startswith("arn:"):
-        return alarm_arn.split(":")[1]
-    prefixes = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
-    return next((p for start, p in prefixes.items() if region.startswith(start)), "aws")
+def _settle_s(incident: Incident, policy: Policy, *, waits_s: int) -> int:
+    """Give the settle window, which lasts at least until a suppressor has had time to speak up."""
+    if incident.alarm is None or incident.alarm.kind == "manual":
+        return 0
+    return max(policy.for_function(incident.subject.function_name).settle_s, waits_s)
 
 
-def _settle_s(target: Target, ports: Ports) -> int:
+def _policy(ports: Ports) -> Policy:
     try:
-        return ports.policies.current().for_function(target.function_name).settle_s
+        return ports.policies.current()
     except PolicyUnreadableError:
-        return Policy().settle_s
+        return Policy()
 
 
-def _ignore(incident: Incident, reason: str, ports: Ports) -> Incident:
-    ignored = incident.model_copy(update={"reason": reason[:LONGEST_REASON]})
-    alarm = ignored.alarm
+def _turn_away(incident: Incident, reason: str, ports: Ports) -> Incident:
+    turned_away = incident.model_copy(update={"reason": _printable(reason)[:LONGEST_REASON]})
+    alarm = turned_away.alarm
     record(
         ports,
-        ignored,
+        turned_away,
         key="parse_alarm_event",
         kind=RecordKind.ALARM_IGNORED,
-        summary=f"ignored: {ignored.reason}",
-        data={"alarm": alarm.as_json() if alarm else None, "execution": ignored.execution_arn},
+        summary=f"{turned_away.disposition}: {turned_away.reason}",
+        data={
+            "disposition": turned_away.disposition,
+            "alarm": alarm.as_json() if alarm else None,
+            "execution": turned_away.execution_arn,
+        },
     )
-    return ignored
+    return turned_away
 
 
-def _open(incident: Incident, ports: Ports) -> Incident:
-    standing = ports.state.open(incident)
-    if standing.incident_id != incident.id:
-        return _join(incident, standing.incident_id, ports)
+def _printable(text: str) -> str:
+    """Leave out what no table can hold: a malformed event may quote half a character."""
+    return text.encode(errors="replace").decode()
+
+
+def _open(incident: Incident, ports: Ports, *, waits_s: int, others: tuple[str, ...]) -> Incident:
+    policy = _policy(ports)
+    settle_s = _settle_s(incident, policy, waits_s=waits_s)
+    spacing_s = policy.limits.incident_spacing_s
+    admitted = incident.model_copy(
+        update={"settle_s": admitted_after_s(settle_s, ports, spacing_s=spacing_s)}
+    )
+    alarm, name = admitted.alarm, admitted.subject.function_name
+    also = f" (the alarm is also about {', '.join(others)})" if others else ""
     record(
         ports,
-        incident,
+        admitted,
         key="parse_alarm_event",
         kind=RecordKind.INCIDENT_OPENED,
-        summary=f"opened for {incident.subject.function_name}: {incident.reason}",
+        summary=f"opened for {name}{also}: {admitted.reason}",
         data={
-            "alarm": incident.alarm.as_json() if incident.alarm else None,
-            "execution": incident.execution_arn,
-            "target": incident.subject.as_json(),
+            "alarm": alarm.as_json() if alarm else None,
+            "execution": admitted.execution_arn,
+            "target": admitted.subject.as_json(),
+            "reason": admitted.reason,
+            "settle_s": admitted.settle_s,
+            "queued_s": admitted.settle_s - settle_s,
+            "other_functions": list(others),
         },
     )
     announce(
         ports,
         "IncidentOpened",
-        incident,
-        alarm=incident.alarm.name if incident.alarm else None,
-        opened_at=incident.opened_at.isoformat(),
+        admitted,
+        alarm=alarm.name if alarm else None,
+        opened_at=admitted.opened_at.isoformat(),
     )
-    return incident
+    return admitted
 
 
-def _join(incident: Incident, open_incident_id: str, ports: Ports) -> Incident:
+def _join(incident: Incident, open_incident_id: str, ports: Ports) -> None:
     name = incident.alarm.name if incident.alarm else "?"
     record(
         ports,
@@ -202,13 +247,8 @@ def _join(incident: Incident, open_incident_id: str, ports: Ports) -> Incident:
         key=f"parse_alarm_event/joined/{incident.id}",
         kind=RecordKind.ALARM_JOINED,
         summary=f"alarm {name} joined: {incident.reason}",
-        data={"alarm": incident.alarm.as_json() if incident.alarm else None},
-    )
-    return incident.model_copy(
-        update={
-            "disposition": "joined",
-            "reason": f"incident {open_incident_id} is open on this function",
-            "joined_incident_id": open_incident_id,
-            "settle_s": 0,
-        }
+        data={
+            "alarm": incident.alarm.as_json() if incident.alarm else None,
+            "execution": incident.execution_arn,
+        },
     )

@@ -23,7 +23,12 @@ def plan_step(  # noqa: PLR0913 - a plan rests on all of these, and none may be 
     step: int,
 ) -> Change | Refusal:
     """Plan the change on the configuration as it is now; from step 2 on the need has grown."""
-    surroundings = Surroundings(target=target, callers=evidence.callers, declared=evidence.declared)
+    surroundings = Surroundings(
+        target=target,
+        callers=evidence.callers,
+        declared=evidence.declared,
+        aliases=evidence.aliases,
+    )
     current = grown(diagnosis, configuration) if step > 1 else diagnosis
     return plan(configuration, current, policy, surroundings)
 

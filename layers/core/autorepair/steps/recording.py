@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from autorepair.domain.audit import AuditRecord, Entry, RecordKind
-from autorepair.domain.errors import AccessDeniedError, TransientServiceError
+from autorepair.domain.errors import AutoRepairError
 from autorepair.domain.incident import Incident
 from autorepair.ports import Ports
 
@@ -55,5 +55,5 @@ def announce(ports: Ports, detail_type: str, incident: Incident, **detail: objec
     }
     try:
         ports.announcer.announce(detail_type, body)
-    except (AccessDeniedError, TransientServiceError) as error:
+    except AutoRepairError as error:
         _log.warning("%s of %s was not announced: %s", detail_type, incident.id, error)

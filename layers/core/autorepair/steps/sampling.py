@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from autorepair.causes.limits import FULL_MEMORY, has_present_size, memory_share, time_outs
 from autorepair.causes.weighing import diagnose
-from autorepair.domain.change import MemorySetting, Setting, TimeoutSetting
+from autorepair.domain.change import Setting, TimeoutSetting
 from autorepair.domain.diagnosis import RootCause
 from autorepair.domain.evidence import Evidence, Invocation
 from autorepair.domain.verification import TrafficSample
+
+LATEST = "$LATEST"
+"""The only version that a change of the configuration reaches."""
+LOG_LAG_S = 5
+"""How long after its end an invocation may be missing in the log, in seconds."""
 
 
 def begun_after(
@@ -19,31 +24,39 @@ def begun_after(
     """Give the invocations of execution environments that began after the change.
 
     An environment keeps the configuration it was started with, and writes one log stream: one
-    that was seen before the change (among ``known``, or among the invocations) runs without it.
+    that was seen before the change (among ``known``, or among the invocations) runs without it,
+    and so does every published version.
     """
     seen = tuple(invocations)
     old = {i.stream for i in (*known, *seen) if i.started_at < applied_at}
-    return tuple(i for i in seen if i.stream not in old and i.status != "unfinished")
+    return tuple(i for i in seen if i.stream not in old and i.version == LATEST)
 
 
-def sample(
-    evidence: Evidence, cause: RootCause, *, setting: Setting, has_always_failed: bool = False
-) -> TrafficSample:
+def sample(evidence: Evidence, cause: RootCause, *, setting: Setting) -> TrafficSample:
     """Count the finished invocations, failures, failures with the cause's mark, and rescues.
 
-    A rescue is a success that ``setting`` would have cut short. Of variables that cannot be seen
-    on one invocation; but where every one failed before (``has_always_failed``), each success is.
+    A rescue is a success that the timeout in ``setting`` would have cut short. Of other settings
+    one invocation shows nothing: memory is also filled because it is there.
     """
     return TrafficSample(
         invocations=sum(i.status != "unfinished" for i in evidence.invocations),
         failures=len(evidence.failures),
         same_cause=_same_cause(evidence, cause),
-        rescued=sum(
-            _is_rescued(i, setting, has_always_failed=has_always_failed)
-            for i in evidence.invocations
-            if i.status == "success"
-        ),
+        rescued=sum(_is_rescued(i, setting) for i in evidence.invocations),
+        pending=sum(i.status == "unfinished" for i in evidence.invocations),
     )
+
+
+def begun_long_ago(evidence: Evidence) -> Evidence:
+    """Keep only the invocations that have had the time to end, however they end.
+
+    Work that fails slowly reports last: among those that have ended so far, successes are too
+    many. Among those that were begun early enough they are not.
+    """
+    longest = timedelta(seconds=evidence.configuration.timeout_s + LOG_LAG_S)
+    cut_off = evidence.window_end - longest
+    early = tuple(i for i in evidence.invocations if i.started_at <= cut_off)
+    return evidence.model_copy(update={"invocations": early})
 
 
 def runs_into_limit(evidence: Evidence, cause: RootCause) -> bool:
@@ -55,12 +68,10 @@ def runs_into_limit(evidence: Evidence, cause: RootCause) -> bool:
     return False
 
 
-def _is_rescued(invocation: Invocation, setting: Setting, *, has_always_failed: bool) -> bool:
-    if isinstance(setting, TimeoutSetting):
-        return (invocation.duration_ms or 0.0) > setting.timeout_s * 1000
-    if isinstance(setting, MemorySetting):
-        return (invocation.max_memory_used_mb or 0) > setting.memory_mb
-    return has_always_failed
+def _is_rescued(invocation: Invocation, setting: Setting) -> bool:
+    if invocation.status != "success" or not isinstance(setting, TimeoutSetting):
+        return False
+    return (invocation.duration_ms or 0.0) > setting.timeout_s * 1000
 
 
 def _same_cause(evidence: Evidence, cause: RootCause) -> int:

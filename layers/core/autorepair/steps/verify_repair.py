@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import logging
+from datetime import datetime, timedelta
 
 from pydantic import ConfigDict
 
@@ -11,18 +12,30 @@ from autorepair.domain.audit import RecordKind
 from autorepair.domain.change import Change, ChangeRecord
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.diagnosis import Diagnosis, RootCause
-from autorepair.domain.evidence import Evidence, EvidenceSummary
+from autorepair.domain.errors import AutoRepairError
+from autorepair.domain.evidence import Evidence, EvidenceSummary, Invocation
 from autorepair.domain.incident import Incident
 from autorepair.domain.policy import Policy
 from autorepair.domain.value import Instant, Value
 from autorepair.domain.verdict import judge
-from autorepair.domain.verification import TrafficSample, Verification
-from autorepair.ports import Ports
+from autorepair.domain.verification import TrafficSample, Verdict, Verification
+from autorepair.ports import LogReading, Ports
 from autorepair.steps.planning import plan_step
 from autorepair.steps.policy_in_force import policy_or_strictest
 from autorepair.steps.recording import announce, record
-from autorepair.steps.sampling import begun_after, runs_into_limit, sample
+from autorepair.steps.sampling import (
+    LATEST,
+    LOG_LAG_S,
+    begun_after,
+    begun_long_ago,
+    runs_into_limit,
+    sample,
+)
 
+_log = logging.getLogger(__name__)
+
+LEAST_LOOK_BACK = timedelta(minutes=2)
+"""How much of the latest log is read at least where all since the change is too much."""
 LOOK_BEFORE = timedelta(minutes=15)
 """How long before the change an environment has to have been seen to be known as an old one."""
 
@@ -72,36 +85,64 @@ class VerifyRepairInput(Value):
 def verify_repair(given: VerifyRepairInput, ports: Ports) -> Verification:
     """Compare the traffic before and after the change, and say what follows.
 
+    Runs again after a lost answer without harm: what was recorded of this window stands.
+
     Raises:
         EvidenceMissingError: The stored evidence is gone or was altered.
         TargetNotFoundError: The function was deleted since.
         AccessDeniedError, TransientServiceError: The log or the evidence cannot be read.
     """
-    before = ports.evidence.get(given.evidence)
     configuration = ports.functions.read(given.incident.subject)
+    if configuration.fingerprint == given.whole.leads_to:
+        found = _by_traffic(given, configuration, ports)
+    else:
+        found = _overtaken(given, configuration, ports)
+    verification = _record(given, found, ports)
+    _remember(given, verification, ports)
+    if verification.verdict is Verdict.IMPROVED and verification.next == "done":
+        _remember_as_healthy(configuration, ports)
+    return verification
+
+
+def _by_traffic(
+    given: VerifyRepairInput, configuration: FunctionConfiguration, ports: Ports
+) -> Verification:
+    before = ports.evidence.get(given.evidence)
     policy, _ = policy_or_strictest(configuration, ports)
     after = _evidence_after(given, before, configuration, ports)
-    verification = _judged(given, before, after, policy)
-    _remember(given, verification, ports)
-    _record(given, verification, ports)
-    return verification
+    return _judged(given, before, after, policy)
+
+
+def _overtaken(
+    given: VerifyRepairInput, configuration: FunctionConfiguration, ports: Ports
+) -> Verification:
+    """Somebody changed the function since: what it does now says nothing of our change."""
+    before = ports.evidence.get(given.evidence).of_version(LATEST)
+    is_back = configuration.fingerprint == given.whole.planned_on
+    how = "is as it was before the change" if is_back else "was changed by somebody else since"
+    return Verification(
+        verdict=Verdict.OVERTAKEN,
+        next="done",
+        reason=f"the function {how}, so it is left to them; traffic can tell nothing any more",
+        before=sample(before, given.diagnosis.root_cause, setting=given.whole.before),
+        after=TrafficSample(invocations=0, failures=0, same_cause=0),
+        windows_used=given.windows_used,
+        observed_until=ports.clock.now(),
+    )
 
 
 def _judged(
     given: VerifyRepairInput, before: Evidence, after: Evidence, policy: Policy
 ) -> Verification:
     cause, setting = given.diagnosis.root_cause, given.whole.before
-    earlier = sample(before, cause, setting=setting)
-    later = sample(
-        after,
-        cause,
-        setting=setting,
-        has_always_failed=0 < earlier.invocations == earlier.same_cause,
-    )
+    earlier = sample(before.of_version(LATEST), cause, setting=setting)
+    later = sample(after, cause, setting=setting)
     step = given.change.step
     judgement = judge(
         earlier,
         later,
+        early=sample(begun_long_ago(after), cause, setting=setting) if later.pending else later,
+        is_partial=bool(after.gaps),
         windows_used=given.windows_used,
         rules=policy.verification,
         still_short=_is_still_short(cause, after, later),
@@ -117,6 +158,7 @@ def _judged(
         windows_used=given.windows_used,
         observed_until=after.window_end,
         p_value=judgement.p_value,
+        without_step=judgement.without_step,
     )
 
 
@@ -142,14 +184,14 @@ def _evidence_after(
 ) -> Evidence:
     """Read what the environments started after the change have logged up to now."""
     now = ports.clock.now()
-    start = max(before.window_end, given.applied_at - LOOK_BEFORE)
-    log = ports.logs.read(configuration, start=min(start, given.applied_at), end=now)
-    invocations = begun_after(log.invocations, given.applied_at, known=before.invocations)
+    known = (*before.invocations, *_shortly_before(given, before, configuration, ports))
+    log, start = _read_since(given, configuration, now, ports)
+    invocations = begun_after(log.invocations, given.applied_at, known=known)
     streams = {i.stream for i in invocations}
     return Evidence(
         incident_id=given.incident.id,
         collected_at=now,
-        window_start=given.applied_at,
+        window_start=start,
         window_end=now,
         configuration=configuration,
         invocations=invocations,
@@ -158,6 +200,35 @@ def _evidence_after(
         callers=before.callers,
         gaps=log.gaps,
     )
+
+
+def _shortly_before(
+    given: VerifyRepairInput,
+    before: Evidence,
+    configuration: FunctionConfiguration,
+    ports: Ports,
+) -> tuple[Invocation, ...]:
+    """Read which environments were at work between the evidence and the change.
+
+    On its own, so that a loud past takes nothing from what is read of the time since. What is
+    missing here makes an old environment count, which lets no change look better than it is.
+    """
+    start = max(before.window_end, given.applied_at - LOOK_BEFORE)
+    if start >= given.applied_at:
+        return ()
+    return ports.logs.read(configuration, start=start, end=given.applied_at).invocations
+
+
+def _read_since(
+    given: VerifyRepairInput, configuration: FunctionConfiguration, now: datetime, ports: Ports
+) -> tuple[LogReading, datetime]:
+    """Read the log since the change; of one too long for that, the last part, but that whole."""
+    log = ports.logs.read(configuration, start=given.applied_at, end=now)
+    shorter = max(LEAST_LOOK_BACK, 2 * timedelta(seconds=configuration.timeout_s + LOG_LAG_S))
+    start = now - shorter
+    if not log.gaps or start <= given.applied_at:
+        return log, given.applied_at
+    return ports.logs.read(configuration, start=start, end=now), start
 
 
 def _may_step(given: VerifyRepairInput, policy: Policy, before: Evidence, after: Evidence) -> bool:
@@ -174,18 +245,33 @@ def _may_step(given: VerifyRepairInput, policy: Policy, before: Evidence, after:
 def _remember(given: VerifyRepairInput, verification: Verification, ports: Ports) -> None:
     """A change that stays is no longer half done: nobody is to undo it behind a dead execution."""
     if verification.next == "done":
-        kept = given.change.model_copy(update={"status": "kept"})
-        ports.state.remember_change(given.incident, kept)
+        status = "handed_over" if verification.verdict is Verdict.OVERTAKEN else "kept"
+        settled = given.change.model_copy(update={"status": status})
+        ports.state.remember_change(given.incident, settled)
 
 
-def _record(given: VerifyRepairInput, verification: Verification, ports: Ports) -> None:
-    record(
+def _remember_as_healthy(configuration: FunctionConfiguration, ports: Ports) -> None:
+    """Traffic has just shown that it works; what comes after is compared with it.
+
+    It only helps a later incident, so this one does not fail for it.
+    """
+    try:
+        ports.snapshots.keep(configuration, "healthy")
+    except AutoRepairError as error:
+        _log.warning("%s was not remembered as healthy: %s", configuration.function_name, error)
+
+
+def _record(given: VerifyRepairInput, found: Verification, ports: Ports) -> Verification:
+    """Record what was found of this window; gives what was recorded, by an earlier run if any."""
+    recorded = record(
         ports,
         given.incident,
-        key=f"verify_repair/{given.change.step}/{verification.windows_used}",
+        key=f"verify_repair/{given.change.step}/{found.windows_used}",
         kind=RecordKind.REPAIR_VERIFIED,
-        summary=f"{verification.verdict.value}, {verification.next}: {verification.reason}",
-        data=verification.as_json(),
+        summary=f"{found.verdict.value}, {found.next}: {found.reason}",
+        data=found.as_json(),
     )
+    verification = Verification.model_validate(recorded.entry.data)
     if verification.next != "wait":
         announce(ports, "RepairVerified", given.incident, verification=verification.as_json())
+    return verification

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from autorepair.domain.change import (
@@ -24,7 +25,9 @@ LONGEST_SUBJECT = 99
 """SNS takes ASCII subjects of fewer than 100 characters without control characters."""
 LONGEST_TEXT = 1000
 MOST_CITES = 5
+PLAN_HASH_SHOWN = 12
 _RULE = "-" * 40
+_DEPLOYMENT = re.compile(r":execution:lambda-auto-repair-(dev|staging|prod):")
 
 
 @dataclass(frozen=True)
@@ -129,8 +132,9 @@ def _result_lines(course: Course, outcome: Outcome, words: Language) -> list[str
 
 
 def _approval_lines(course: Course, words: Language) -> list[str]:
-    decision, incident_id = course.decision, course.incident.id
-    hours = (decision.approval_timeout_s if decision else 0) / 3600
+    decision = course.decision
+    command = _answer_of(course)
+    span = _span(decision.approval_timeout_s if decision else 0, words)
     return [
         words.labels["asking"],
         *(
@@ -141,11 +145,31 @@ def _approval_lines(course: Course, words: Language) -> list[str]:
         *_diagnosis_lines(course, words),
         *_decision_lines(course, words),
         f"{words.labels['answer']}:",
-        f"  autorepair approve {incident_id}",
-        f"  autorepair reject {incident_id}",
-        f"{words.labels['expires']}: {hours:g} {words.labels['hours']}",
+        f"  autorepair approve {command}",
+        f"  autorepair reject {command}",
+        f"{words.labels['all']}: autorepair show {course.incident.id}{_environment(course)}",
+        f"{words.labels['expires']}: {span}",
         *_incident_lines(course.incident, words),
     ]
+
+
+def _answer_of(course: Course) -> str:
+    """Give the command's arguments: they name the plan, so that no other can be answered."""
+    plan_hash = course.decision.plan_hash if course.decision else None
+    plan = f" --plan {plan_hash[:PLAN_HASH_SHOWN]}" if plan_hash else ""
+    return f"{course.incident.id}{plan}{_environment(course)}"
+
+
+def _environment(course: Course) -> str:
+    found = _DEPLOYMENT.search(course.incident.execution_arn)
+    return f" --env {found[1]}" if found else ""
+
+
+def _span(seconds: int, words: Language) -> str:
+    for length, label in ((3600, "hours"), (60, "minutes")):
+        if seconds >= length:
+            return f"{round(seconds / length, 1):g} {words.labels[label]}"
+    return f"{seconds} {words.labels['seconds']}"
 
 
 def _diagnosis_lines(course: Course, words: Language) -> list[str]:
@@ -189,8 +213,12 @@ def _change_lines(course: Course, words: Language) -> list[str]:
     decided = course.decision.change if course.decision else None
     if record is None and decided is not None:
         lines.append(_line(words, "withheld", _arrow(decided, words)))
+    handed_over = course.handed_over
+    if handed_over is not None:
+        lines += [_line(words, "change", _arrow(handed_over, words)), words.undo["handed_over"]]
     if course.rollback is not None:
-        lines.append(_line(words, "change", _arrow(course.rollback.change, words)))
+        label = "change" if handed_over is None else "withheld"
+        lines.append(_line(words, label, _arrow(course.rollback.change, words)))
     return lines
 
 

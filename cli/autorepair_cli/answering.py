@@ -1,0 +1,100 @@
+"""`autorepair approve` and `autorepair reject`: a person's answer to a plan."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import click
+
+from autorepair.domain.errors import IncidentUnknownError, NotWaitingError, PlanChangedError
+from autorepair.steps.answer_approval import (
+    LONGEST_COMMENT,
+    AnswerInput,
+    Records,
+    answer_approval,
+    open_question,
+)
+from autorepair.views.message import PLAN_HASH_SHOWN
+from autorepair.views.story import arrow, planned_change
+from autorepair_cli.service import Service, speaks_to_the_service
+
+SHORTEST_HASH = 8
+
+
+def _comment(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and len(value) > LONGEST_COMMENT:
+        raise click.BadParameter(f"at most {LONGEST_COMMENT} characters")
+    return value
+
+
+comment_option = click.option(
+    "--comment", callback=_comment, help="Why; kept in the record and told."
+)
+plan_option = click.option(
+    "--plan",
+    metavar="HASH",
+    help=f"The plan's hash as the message gave it (at least {SHORTEST_HASH} characters): another "
+    "plan is then not answered.",
+)
+
+
+@click.command()
+@click.argument("incident")
+@comment_option
+@plan_option
+@speaks_to_the_service
+def approve(service: Service, incident: str, comment: str | None, plan: str | None) -> None:
+    """Agree to the change that INCIDENT asks for."""
+    _answer(service, incident, "approved", comment, plan)
+
+
+@click.command()
+@click.argument("incident")
+@comment_option
+@plan_option
+@speaks_to_the_service
+def reject(service: Service, incident: str, comment: str | None, plan: str | None) -> None:
+    """Refuse the change that INCIDENT asks for; nothing is changed then."""
+    _answer(service, incident, "rejected", comment, plan)
+
+
+def _answer(
+    service: Service,
+    incident: str,
+    answer: Literal["approved", "rejected"],
+    comment: str | None,
+    plan: str | None,
+) -> None:
+    records = service.audit.chain_of(incident)
+    plan_hash = _seen(incident, records, plan)
+    change = planned_change(records, plan_hash)
+    if change is not None:
+        click.echo(
+            f"{change.target.function_name}: {arrow(change)}  (plan {plan_hash[:PLAN_HASH_SHOWN]})"
+        )
+    given = AnswerInput(
+        incident_id=incident,
+        plan_hash=plan_hash,
+        answer=answer,
+        by=service.identity.arn(),
+        comment=comment,
+    )
+    done = answer_approval(given, service.answering)
+    before = " before; nothing new is recorded" if done.is_repeated else ""
+    click.echo(f"{incident}: {done.approval.answer} by {done.approval.by}{before}")
+
+
+def _seen(incident: str, records: Records, plan: str | None) -> str:
+    """Give the whole hash of the plan that the person means: the named one, or the one shown."""
+    if not records:
+        raise IncidentUnknownError(f"there is no record of an incident {incident}")
+    asked = open_question(records)
+    if asked is None:
+        raise NotWaitingError(f"incident {incident} has asked for no approval")
+    if plan is None:
+        return str(asked.entry.data["plan_hash"])
+    known = {str(r.entry.data.get("plan_hash")) for r in records}
+    found = [one for one in known if len(plan) >= SHORTEST_HASH and one.startswith(plan)]
+    if len(found) != 1:
+        raise PlanChangedError(f"incident {incident} has no plan {plan}; look at it again")
+    return found[0]

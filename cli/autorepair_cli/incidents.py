@@ -1,0 +1,159 @@
+"""`autorepair incidents` and `autorepair show`: what the record says."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from autorepair.domain.audit import AuditRecord, first_break
+from autorepair.domain.errors import IncidentUnknownError
+from autorepair.views.story import IncidentLine, Passage, line_of, lines_of, story_of
+from autorepair_cli.service import Service, speaks_to_the_service
+from autorepair_cli.span import since as moment_of
+
+LONGEST_OPEN = "8d"
+"""An execution ends after five days; what is open longer ago than this is not open any more."""
+LOG_WIDTH = 160
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.command()
+@click.option("--function", "function_name", metavar="NAME", help="Only those of this function.")
+@click.option(
+    "--since",
+    metavar="SPAN|MOMENT",
+    help=f"How far to look back: 90m, 24h, 7d, or a moment in ISO 8601. Without it 24h, for "
+    f"--open {LONGEST_OPEN}.",
+)
+@click.option("--open", "only_open", is_flag=True, help="Only those that have not ended.")
+@json_option
+@speaks_to_the_service
+def incidents(
+    service: Service,
+    function_name: str | None,
+    since: str | None,
+    *,
+    only_open: bool,
+    as_json: bool,
+) -> None:
+    """List incidents, latest first."""
+    now = service.clock.now()
+    began = moment_of(since or (LONGEST_OPEN if only_open else "24h"), now)
+    search = service.audit
+    records = (
+        search.of_span(began, now)
+        if function_name is None
+        else search.of_function(function_name, began, now)
+    )
+    lines = [
+        line for line in lines_of(_completed(service, records)) if line.is_open or not only_open
+    ]
+    if as_json:
+        click.echo(json.dumps([line.as_json() for line in lines], indent=2, ensure_ascii=False))
+    elif lines:
+        console().print(_table(lines))
+    else:
+        click.echo(f"no incidents since {began:%Y-%m-%d %H:%M} UTC")
+
+
+@click.command()
+@click.argument("incident")
+@json_option
+@speaks_to_the_service
+def show(service: Service, incident: str, *, as_json: bool) -> None:
+    """Tell all that the record says of INCIDENT: evidence, diagnosis, decision, change, proof."""
+    records = service.audit.chain_of(incident)
+    if not records:
+        raise IncidentUnknownError(f"there is no record of an incident {incident}")
+    broken = first_break(records)
+    if as_json:
+        document = {
+            "incident": line_of(records).as_json(),
+            "records": [record.as_json() for record in records],
+            "first_break": broken,
+        }
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        return
+    _tell(records, broken)
+
+
+def console() -> Console:
+    """Give a console that keeps a line of a table on one line where there is no terminal."""
+    made = Console(highlight=False)
+    if not made.is_terminal:
+        made.width = LOG_WIDTH
+    return made
+
+
+def _completed(service: Service, records: tuple[AuditRecord, ...]) -> tuple[AuditRecord, ...]:
+    """Read the incidents that began before the span whole: only their last records are in it."""
+    first = {r.entry.incident_id for r in records if r.seq == 1}
+    partial = {r.entry.incident_id for r in records} - first
+    whole = [r for r in records if r.entry.incident_id not in partial]
+    return (*whole, *(r for one in sorted(partial) for r in service.audit.chain_of(one)))
+
+
+def _table(lines: list[IncidentLine]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1))
+    table.add_column("incident", no_wrap=True)
+    for heading in ("began (UTC)", "function", "root cause", "decision", "change", "outcome"):
+        table.add_column(heading)
+    for line in lines:
+        table.add_row(
+            line.incident_id,
+            f"{line.began_at:%Y-%m-%d %H:%M:%S}",
+            Text(line.function_name or "-"),
+            line.root_cause or "-",
+            line.decision or "-",
+            Text(line.change or "-"),
+            _outcome(line),
+        )
+    return table
+
+
+def _outcome(line: IncidentLine) -> Text:
+    if line.outcome is not None:
+        return Text(line.outcome.value)
+    return Text("waits for an answer" if line.is_waiting else "open", style="yellow")
+
+
+def _tell(records: tuple[AuditRecord, ...], broken: int | None) -> None:
+    out = console()
+    line = line_of(records)
+    out.print(Text(f"{line.incident_id}  {line.function_name or '(no function)'}", style="bold"))
+    cause = "-" if line.root_cause is None else f"{line.root_cause} ({line.confidence or 0:.0%})"
+    for label, told in (
+        ("alarm", line.alarm or "-"),
+        ("root cause", cause),
+        ("decision", line.decision or "-"),
+        ("change", line.change or "none in place"),
+        ("outcome", _outcome(line).plain),
+    ):
+        out.print(Text(f"  {label:<11}{told}"), soft_wrap=True)
+    for passage in story_of(records):
+        _print(out, passage)
+    out.print()
+    out.print(_verdict(records, broken), soft_wrap=True)
+
+
+def _print(out: Console, passage: Passage) -> None:
+    out.print()
+    heading = Text(f"{passage.seq:>3}  {passage.at:%Y-%m-%d %H:%M:%S}  ", style="dim")
+    out.print(heading + Text(passage.heading, style="bold cyan"))
+    out.print(Text(f"     {passage.summary}"), soft_wrap=True)
+    for fact in passage.facts:
+        out.print(Text(f"     · {fact}", style="dim"), soft_wrap=True)
+
+
+def _verdict(records: tuple[AuditRecord, ...], broken: int | None) -> Text:
+    if broken is not None:
+        return Text(
+            f"THE CHAIN BREAKS at record {broken}: the record was altered", style="bold red"
+        )
+    return Text(f"chain of {len(records)} records whole, head {records[-1].hash}", style="green")

@@ -1,0 +1,116 @@
+"""The deployed service, as the command line speaks to it: its tables, executions and caller."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import click
+from botocore.exceptions import BotoCoreError, NoCredentialsError, PartialCredentialsError
+
+from autorepair.aws.approvals import TaskTokenApprovals
+from autorepair.aws.audit_trail import DynamoAuditTrail
+from autorepair.aws.clients import Clients
+from autorepair.aws.clock import SystemClock
+from autorepair.aws.errors import is_missing
+from autorepair.aws.identity import StsIdentity
+from autorepair.domain.errors import AutoRepairError
+from autorepair.ports import AnswerPorts
+
+ENVIRONMENTS = ("dev", "staging", "prod")
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the commands use of the deployed service."""
+
+    audit: DynamoAuditTrail
+    answering: AnswerPorts
+    identity: StsIdentity
+    clock: SystemClock
+
+
+def connect(environment: str | None, region: str | None) -> Service:
+    """Find the service in the account that the usual AWS variables point to.
+
+    Without ``environment`` AUDIT_TABLE and STATE_TABLE name the tables, and else ENVIRONMENT.
+
+    Raises:
+        click.ClickException: No Region is set, or the profile is not there.
+    """
+    aws = Clients(region or _region())
+    clock = SystemClock()
+    audit = DynamoAuditTrail(aws.dynamodb, table=_table("audit", environment))
+    approvals = TaskTokenApprovals(
+        aws.dynamodb, aws.stepfunctions, table=_table("state", environment), clock=clock
+    )
+    return Service(
+        audit=audit,
+        answering=AnswerPorts(clock=clock, audit=audit, approvals=approvals),
+        identity=StsIdentity(aws.sts),
+        clock=clock,
+    )
+
+
+def speaks_to_the_service(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the service as its first argument, and the options that find it.
+
+    What goes wrong on the way ends in one line and exit code 1, never in a stack trace.
+    """
+
+    @click.option(
+        "--env",
+        "environment",
+        type=click.Choice(ENVIRONMENTS),
+        help="Which deployment; without it AUDIT_TABLE and STATE_TABLE, ENVIRONMENT, or dev.",
+    )
+    @click.option("--region", help="The AWS Region; without it, as for any AWS tool.")
+    @functools.wraps(command)
+    def connected(environment: str | None, region: str | None, **given: Any) -> None:  # noqa: ANN401 - click's
+        with told_in_a_line():
+            command(connect(environment, region), **given)
+
+    return connected
+
+
+@contextmanager
+def told_in_a_line() -> Iterator[None]:
+    """Turn the errors of the service and of the AWS client into one line for a person."""
+    try:
+        yield
+    except (AutoRepairError, BotoCoreError) as error:
+        raise click.ClickException(_told(error)) from error
+
+
+def _told(error: Exception) -> str:
+    cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+    if isinstance(cause, NoCredentialsError | PartialCredentialsError):
+        return "there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret"
+    if is_missing(cause):
+        return (
+            f"{error}. Is the service deployed here? Choose with --env and --region, or name the "
+            "tables with AUDIT_TABLE and STATE_TABLE"
+        )
+    return str(error)
+
+
+def _region() -> str:
+    try:
+        found = os.environ.get("AWS_REGION") or boto3.Session().region_name
+    except BotoCoreError as error:
+        raise click.ClickException(str(error)) from error
+    if not found:
+        raise click.ClickException("no AWS Region is set: use --region, or set AWS_REGION")
+    return found
+
+
+def _table(kind: str, environment: str | None) -> str:
+    named = os.environ.get(f"{kind.upper()}_TABLE")
+    if named and environment is None:
+        return named
+    return f"lambda-auto-repair-{kind}-{environment or os.environ.get('ENVIRONMENT') or 'dev'}"
