@@ -16,6 +16,7 @@ from typing import Any, get_args
 
 import pytest
 
+from autorepair.aws.incident_state import KEPT_FOR
 from autorepair.domain import errors
 from autorepair.domain.decision import Decision
 from autorepair.domain.policy import MAX_VERIFICATION_S, ApprovalRules, Policy
@@ -241,7 +242,12 @@ def test_every_retry_spreads_out_and_is_capped(definition: graph.Definition) -> 
 
 
 def test_every_task_retries_what_is_transient(definition: graph.Definition) -> None:
-    wanted = {"TransientServiceError", "Lambda.TooManyRequestsException", "Lambda.ServiceException"}
+    wanted = {
+        "TransientServiceError",
+        "RecordConflictError",
+        "Lambda.TooManyRequestsException",
+        "Lambda.ServiceException",
+    }
     for name, state in graph.tasks_of(definition).items():
         retried = {e for retry in state["Retry"] for e in retry["ErrorEquals"]}
         assert wanted <= retried, name
@@ -286,6 +292,12 @@ def test_the_machine_outlasts_the_longest_approvals_and_verifications(
     # One step more may be asked for: a stale plan is made anew once.
     longest = (steps + 1) * longest_answer + steps * MAX_VERIFICATION_S
     assert longest < definition["TimeoutSeconds"] < 365 * 86_400
+
+
+def test_what_an_incident_left_is_kept_longer_than_its_execution_lasts(
+    definition: graph.Definition,
+) -> None:
+    assert KEPT_FOR.total_seconds() > definition["TimeoutSeconds"]
 
 
 def test_steps_get_only_what_the_contract_gives_them(definition: graph.Definition) -> None:

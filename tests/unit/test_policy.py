@@ -20,6 +20,10 @@ DESIGNED = {
     "env": {"allow": ["*"], "never_unattended": ["LD_PRELOAD"]},
 }
 
+BACKWARDS = json.dumps(
+    {"schedule": {"freeze": [{"start": "2026-01-02T00:00Z", "end": "2026-01-01T00:00Z"}]}}
+)
+
 
 def test_a_policy_is_read_as_it_is_written() -> None:
     policy = parse_policy(json.dumps(DESIGNED))
@@ -42,6 +46,11 @@ def test_what_a_policy_does_not_say_is_at_its_strictest() -> None:
         ('{"caps": {"memory_mb": 64}}', "caps.memory_mb"),
         ('{"mode": {}}', "mode"),
         ('{"limits": {"steps_per_incident": 0}}', "limits.steps_per_incident"),
+        ('{"schedule": {"timezone": "Mars/Olympus"}}', "schedule.timezone"),
+        ('{"schedule": {"timezone": "../etc/passwd"}}', "schedule.timezone"),
+        ('{"schedule": {"allowed_hours": [99, -4]}}', "schedule.allowed_hours"),
+        ('{"schedule": {"allowed_hours": [9, 9]}}', "schedule.allowed_hours"),
+        (BACKWARDS, "schedule.freeze"),
         ('{"verification": {"window_s": 604800, "max_windows": 2}}', "verification"),
     ],
 )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from autorepair.domain.change import (
@@ -20,6 +22,7 @@ from autorepair.domain.policy import Caps, EnvironmentRules, Mode, Policy
 from autorepair.repairs.guardrails import decide
 from unit.logbook import TARGET, configured, diagnosed
 
+NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 AUTO = Policy(modes=dict.fromkeys(RepairKind, Mode.AUTO))
 
 
@@ -46,6 +49,7 @@ def decided(
     step: int = 1,
     is_paused: bool = False,
     gaps: tuple[Gap, ...] = (),
+    now: datetime = NOON,
 ) -> Decision:
     return decide(
         planned,
@@ -55,6 +59,7 @@ def decided(
         step=step,
         is_paused=is_paused,
         gaps=gaps,
+        now=now,
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.errors import (
     AccessDeniedError,
+    ConfigurationError,
     TargetNotFoundError,
     TransientServiceError,
 )
@@ -64,7 +65,10 @@ def test_everything_that_was_read_is_kept_and_summed_up() -> None:
     assert world.kinds(INCIDENT) == [RecordKind.EVIDENCE_COLLECTED]
 
 
-@pytest.mark.parametrize("error", [AccessDeniedError("denied"), TransientServiceError("down")])
+@pytest.mark.parametrize(
+    "error",
+    [AccessDeniedError("denied"), TransientServiceError("down"), ConfigurationError("no such key")],
+)
 def test_each_source_that_cannot_be_read_is_a_gap_and_not_an_empty_list(error: Exception) -> None:
     world = World()
     sources = (
@@ -78,6 +82,14 @@ def test_each_source_that_cannot_be_read_is_a_gap_and_not_an_empty_list(error: E
         "callers", "changes", "concurrency", "known_config", "logs", "metrics", "snapshots",
     ]  # fmt: skip
     assert all(type(error).__name__ in gap.reason for gap in gaps)
+
+
+def test_collected_again_what_was_recorded_stands() -> None:
+    world = World()
+    first = collected(world)
+    world.logs.invocations = invocations(4)
+    assert collected(world) == first
+    assert world.audit.chain_of(INCIDENT.id)[-1].entry.data == first.as_json()
 
 
 def test_gaps_that_the_sources_name_themselves_are_kept() -> None:

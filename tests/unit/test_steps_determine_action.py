@@ -8,6 +8,7 @@ from autorepair.domain.decision import Decision, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis, EnvironmentNeed, MemoryNeed, RootCause
 from autorepair.domain.errors import PolicyUnreadableError, TransientServiceError
 from autorepair.domain.policy import Caps, Policy
+from autorepair.domain.schedule import Schedule
 from autorepair.domain.verification import Verdict
 from autorepair.steps.determine_action import DetermineActionInput, determine_action
 from autorepair.steps.planning import grown
@@ -206,6 +207,25 @@ def test_decided_twice_is_recorded_once() -> None:
     summary = kept(world)
     assert decided(world, evidence=summary) == decided(world, evidence=summary)
     assert len(world.kinds(INCIDENT)) == 1
+
+
+def test_decided_again_under_another_policy_what_was_recorded_stands() -> None:
+    world = world_under()
+    summary = kept(world)
+    first = decided(world, evidence=summary)
+    world.policies.policy = Policy()
+    assert decided(world, evidence=summary) == first
+    assert world.audit.chain_of(INCIDENT.id)[-1].entry.data == first.as_json()
+
+
+@pytest.mark.parametrize("policy", [AUTO, ASK])
+def test_outside_of_the_hours_it_declines_and_says_which_they_are(policy: Policy) -> None:
+    closed = Schedule(timezone="UTC", allowed_hours=(22, 6))
+    result = decided(world_under(policy.model_copy(update={"schedule": closed})))
+    assert result.refusal is not None
+    assert (result.action, result.refusal.code) == ("decline", RefusalCode.OUTSIDE_HOURS)
+    assert "from 22:00 to 6:00" in result.reason
+    assert timeout_of(result) == 6
 
 
 def test_a_small_memory_grows_by_at_least_256_mb() -> None:

@@ -83,6 +83,18 @@ def test_diagnosed_twice_is_recorded_once() -> None:
     assert len(world.kinds(INCIDENT)) == 1
 
 
+def test_diagnosed_again_what_was_recorded_stands_whatever_the_advisor_says_now() -> None:
+    world = World()
+    world.advisor.error = TransientServiceError("down")
+    summary = puzzling(world)
+    first = diagnosed(world, summary)
+    world.advisor.error = None
+    cites = ("line-1",)
+    world.advisor.advice = Advice(root_cause=RootCause.DOWNSTREAM_SLOW, why="slow", cites=cites)
+    assert diagnosed(world, summary) == first
+    assert world.audit.chain_of(INCIDENT.id)[-1].entry.data == first.as_json()
+
+
 def test_evidence_that_is_gone_is_not_taken_for_nothing_wrong() -> None:
     world = World()
     summary = kept(world)

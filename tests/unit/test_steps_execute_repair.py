@@ -6,7 +6,6 @@ import pytest
 
 from autorepair.domain.approval import Approval
 from autorepair.domain.audit import RecordKind
-from autorepair.domain.change import ChangeRecord
 from autorepair.domain.errors import (
     AccessDeniedError,
     ChangeRefusedError,
@@ -14,17 +13,15 @@ from autorepair.domain.errors import (
     PolicyUnreadableError,
     StaleConfigurationError,
     TargetNotFoundError,
-    TransientServiceError,
     UndeclaredValueError,
     UpdateFailedError,
     UpdateInProgressError,
 )
 from autorepair.domain.policy import Policy, VerificationRules
-from autorepair.steps.execute_repair import ExecuteRepairInput, execute_repair, window_s
+from autorepair.steps.execute_repair import window_s
 from unit.builders import (
     ASK,
     AUTO,
-    DIAGNOSIS,
     INCIDENT,
     TARGET,
     applied,
@@ -37,34 +34,14 @@ from unit.builders import (
     kept,
     memory_change,
 )
-from unit.fakes import ARN, NOW, FakePolicies, World, configuration, summary_of
+from unit.executing import ASKED, YES, executed, timeout_now, world_under
+from unit.fakes import ARN, NOW, configuration, summary_of
 
-ASKED = decision(action="ask")
-YES = Approval(answer="approved", by="duty")
 PLANNED, APPLIED, WITHHELD = (
     RecordKind.REPAIR_PLANNED,
     RecordKind.REPAIR_APPLIED,
     RecordKind.REPAIR_WITHHELD,
 )
-
-
-def world_under(policy: Policy = AUTO) -> World:
-    return World(policies=FakePolicies(policy))
-
-
-def executed(world: World, **keys: object) -> ChangeRecord:
-    state = {
-        "incident": INCIDENT,
-        "evidence": kept(world),
-        "diagnosis": DIAGNOSIS,
-        "decision": decision(),
-        **keys,
-    }
-    return execute_repair(ExecuteRepairInput.model_validate(state), world.ports)
-
-
-def timeout_now(world: World) -> int:
-    return world.functions.by_name["patient-slow-invoice"].timeout_s
 
 
 def test_the_change_is_made_recorded_before_and_after_and_announced() -> None:
@@ -119,35 +96,6 @@ def test_run_again_after_it_was_applied_it_writes_nothing_and_says_the_same() ->
     assert executed(world) == first
     assert world.functions.writes == 1
     assert world.kinds(INCIDENT) == [PLANNED, APPLIED]
-
-
-def test_a_write_whose_answer_was_lost_is_finished_even_if_the_alarm_recovered() -> None:
-    world = world_under()
-    world.functions.fails_after_write = TransientServiceError("the answer was lost")
-    with pytest.raises(TransientServiceError):
-        executed(world)
-    world.alarms.recovered = {"patient-slow-invoice-errors"}
-    assert executed(world).status == "applied"
-    assert world.functions.writes == 1
-
-
-def test_a_lost_write_is_finished_without_a_policy_too() -> None:
-    world = world_under()
-    world.functions.fails_after_write = TransientServiceError("the answer was lost")
-    with pytest.raises(TransientServiceError):
-        executed(world)
-    world.policies.error = PolicyUnreadableError("gone")
-    assert executed(world).status == "applied"
-
-
-def test_a_write_that_never_happened_is_checked_again_from_the_start() -> None:
-    world = world_under()
-    world.functions.refusals = [TransientServiceError("throttled")]
-    with pytest.raises(TransientServiceError):
-        executed(world)
-    world.alarms.recovered = {"patient-slow-invoice-errors"}
-    assert executed(world).status == "recovered"
-    assert timeout_now(world) == 3
 
 
 def test_an_alarm_silenced_since_the_decision_leads_to_no_write() -> None:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.change import ChangeRecord, RollbackRecord
 from autorepair.domain.errors import ChangeRefusedError, TransientServiceError
+from autorepair.domain.schedule import Freeze, Schedule
 from autorepair.domain.verification import Verdict
 from autorepair.steps.roll_back_repair import RollBackRepairInput, roll_back_repair
-from unit.builders import INCIDENT, TARGET, applied, change, verification
-from unit.fakes import FakeFunctions, World, configuration
+from unit.builders import AUTO, INCIDENT, TARGET, applied, change, verification
+from unit.fakes import NOW, FakeFunctions, World, configuration
 
 WORSE = verification(verdict=Verdict.WORSE, next="roll_back", reason="more fail than before")
 
@@ -42,6 +45,14 @@ def test_the_function_ends_exactly_as_it_was() -> None:
     assert (
         world.functions.by_name["patient-slow-invoice"].fingerprint == configuration().fingerprint
     )
+
+
+def test_neither_a_freeze_nor_the_hours_hold_up_a_rollback() -> None:
+    world = world_at()
+    freeze = Freeze(start=NOW, end=NOW + timedelta(days=1))
+    closed = Schedule(allowed_hours=(1, 2), freeze=(freeze,))
+    world.policies.policy = AUTO.model_copy(update={"schedule": closed})
+    assert (rolled_back(world).status, timeout_now(world)) == ("restored", 3)
 
 
 def test_run_again_it_writes_nothing() -> None:

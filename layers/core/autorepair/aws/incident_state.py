@@ -36,12 +36,13 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-# Longer than an execution can last (60 days), so that whoever cleans up still finds what to clean
-# up; and longer than Step Functions remembers an execution's name (90 days), so that a name that
-# was made from the last incident is not made a second time.
-_OPEN_FOR = timedelta(days=100)
-_CHANGE_KEPT_FOR = timedelta(days=100)
-_COOLDOWN_KEPT_FOR = timedelta(days=100)
+KEPT_FOR = timedelta(days=100)
+"""How long what concerns an incident is kept.
+
+Longer than an execution can last (60 days), so that whoever cleans up still finds what to clean
+up; and longer than Step Functions remembers an execution's name (90 days), so that a name that
+was made from the last incident is not made a second time.
+"""
 _OPEN_ATTEMPTS = 3
 _INDEX = "unsettled"
 
@@ -80,7 +81,7 @@ class DynamoIncidentState:
             "incident_id": {"S": incident.id},
             "execution_arn": {"S": incident.execution_arn},
             "opened_at": {"S": incident.as_json()["opened_at"]},
-            "expires_at": self._after(_OPEN_FOR),
+            "expires_at": self._after(KEPT_FOR),
             **_listed(incident, "open"),
         }
         for _ in range(_OPEN_ATTEMPTS):
@@ -149,7 +150,7 @@ class DynamoIncidentState:
             | {
                 "incident_id": {"S": incident.id},
                 "closed_at": {"S": self._clock.now().isoformat()},
-                "expires_at": self._after(_COOLDOWN_KEPT_FOR),
+                "expires_at": self._after(KEPT_FOR),
             }
         )
         with aws_call("dynamodb:DeleteItem", f"table {self._table}"):
@@ -239,7 +240,7 @@ class DynamoIncidentState:
         """
         item = _incident_key(incident, "change") | {
             "record": {"S": record.model_dump_json()},
-            "expires_at": self._after(_CHANGE_KEPT_FOR),
+            "expires_at": self._after(KEPT_FOR),
         }
         if record.is_unsettled:
             item |= _listed(incident, "change")

@@ -26,6 +26,8 @@ class RefusalCode(StrEnum):
     NO_EFFECT = "no_effect"
     MODE = "mode"
     PAUSED = "paused"
+    FREEZE = "freeze"
+    OUTSIDE_HOURS = "outside_hours"
     COOLDOWN = "cooldown"
     STEPS_USED_UP = "steps_used_up"
     NOT_ACTIVE = "not_active"

@@ -18,7 +18,8 @@ from autorepair.domain.configuration import (
     MIN_TIMEOUT_S,
 )
 from autorepair.domain.errors import PolicyUnreadableError
-from autorepair.domain.value import Instant, Value
+from autorepair.domain.schedule import Schedule
+from autorepair.domain.value import Value
 
 CODE_EXECUTING_NAMES = (
     "AWS_LAMBDA_EXEC_WRAPPER",
@@ -63,7 +64,10 @@ class Mode(StrEnum):
 
 
 class Caps(Value):
-    """The largest values a repair may set, and the cost it may add (US dollars a month)."""
+    """The largest values a repair may set.
+
+    ``added_cost_usd_month`` (US dollars a month) is read and not enforced yet.
+    """
 
     timeout_s: int = Field(default=MAX_TIMEOUT_S, ge=MIN_TIMEOUT_S, le=MAX_TIMEOUT_S)
     memory_mb: int = Field(default=3008, ge=MIN_MEMORY_MB, le=MAX_MEMORY_MB)
@@ -106,22 +110,6 @@ class ApprovalRules(Value):
     """How long a person has to answer."""
 
     timeout_s: int = Field(default=86_400, ge=1, le=7 * 86_400)
-
-
-class Freeze(Value):
-    """A span in which nothing is written."""
-
-    start: Instant
-    end: Instant
-    reason: str = ""
-
-
-class Schedule(Value):
-    """When unattended writes are allowed."""
-
-    timezone: str = "UTC"
-    allowed_hours: tuple[int, int] | None = None
-    freeze: tuple[Freeze, ...] = ()
 
 
 class EnvironmentRules(Value):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from autorepair.domain.change import (
     Change,
@@ -42,6 +43,7 @@ class _Case:
     step: int
     is_paused: bool
     gaps: tuple[Gap, ...]
+    now: datetime
 
 
 def decide(  # noqa: PLR0913 (a decision rests on all of these, and none may be left to a default)
@@ -53,18 +55,20 @@ def decide(  # noqa: PLR0913 (a decision rests on all of these, and none may be 
     step: int,
     is_paused: bool,
     gaps: tuple[Gap, ...],
+    now: datetime,
 ) -> Decision:
     """Lay every guardrail over a plan; the first that speaks decides.
 
     ``step`` counts the changes of this incident, this one included. ``policy`` is the one in
-    force for this function, already tightened; ``gaps`` say what could not be read. A declined
-    or observed change stays in the decision, as what would have been done.
+    force for this function, already tightened; ``gaps`` say what could not be read; ``now`` is
+    held against its schedule. A declined or observed change stays in the decision, as what would
+    have been done.
     """
     if configuration.function_name.startswith(SERVICE_PREFIX):
         return _declined(_own_function(configuration), planned, step)
     if isinstance(planned, Refusal):
         return _declined(planned, planned, step)
-    case = _Case(planned, diagnosis, policy, configuration, step, is_paused, gaps)
+    case = _Case(planned, diagnosis, policy, configuration, step, is_paused, gaps, now)
     for guardrail in _DECLINING:
         refusal = guardrail(case)
         if refusal is not None:
@@ -123,6 +127,10 @@ def _paused(case: _Case) -> Refusal | None:
     if not case.is_paused:
         return None
     return refused(RefusalCode.PAUSED, "an operator has paused all repairs: resume them first")
+
+
+def _unscheduled(case: _Case) -> Refusal | None:
+    return case.policy.schedule.refusal_at(case.now)
 
 
 def _out_of_bounds(case: _Case) -> Refusal | None:
@@ -187,6 +195,7 @@ _DECLINING: tuple[Callable[[_Case], Refusal | None], ...] = (
     _unsure,
     _used_up,
     _paused,
+    _unscheduled,
     _out_of_bounds,
 )
 

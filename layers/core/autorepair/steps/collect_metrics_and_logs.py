@@ -55,7 +55,8 @@ def collect_metrics_and_logs(given: CollectMetricsAndLogsInput, ports: Ports) ->
     """Collect the evidence, keep it whole, and give the summary that points to it.
 
     A source that cannot be read becomes a Gap. Only the configuration has to be there: nothing
-    can be said of a function whose configuration is unknown.
+    can be said of a function whose configuration is unknown. Runs again after a lost answer
+    without harm: the evidence that was recorded first stands.
 
     Raises:
         TargetNotFoundError: The function was deleted since the alarm.
@@ -68,7 +69,7 @@ def collect_metrics_and_logs(given: CollectMetricsAndLogsInput, ports: Ports) ->
     start = window_start(incident, configuration, opened_at=incident.opened_at)
     evidence = _gather(incident, configuration, start=start, end=now, ports=ports)
     summary = ports.evidence.put(evidence)
-    record(
+    recorded = record(
         ports,
         incident,
         key="collect_metrics_and_logs",
@@ -80,7 +81,7 @@ def collect_metrics_and_logs(given: CollectMetricsAndLogsInput, ports: Ports) ->
         ),
         data=summary.as_json(),
     )
-    return summary
+    return EvidenceSummary.model_validate(recorded.entry.data)
 
 
 def window_start(

@@ -66,6 +66,8 @@ class DetermineActionInput(Value):
 def determine_action(given: DetermineActionInput, ports: Ports) -> Decision:
     """Decide: apply, ask, observe or decline, and record it with what would have been done.
 
+    Runs again after a lost answer without harm: what was decided and recorded first stands.
+
     Raises:
         EvidenceMissingError: The stored evidence is gone or was altered.
         AccessDeniedError, TransientServiceError: The configuration or evidence cannot be read.
@@ -86,8 +88,7 @@ def determine_action(given: DetermineActionInput, ports: Ports) -> Decision:
             "otherwise": given.otherwise,
         }
     )
-    _record(given, decision, ports)
-    return decision
+    return _record(given, decision, ports)
 
 
 def _decision(given: DetermineActionInput, ports: Ports) -> Decision:
@@ -104,6 +105,7 @@ def _decision(given: DetermineActionInput, ports: Ports) -> Decision:
         step=given.step,
         is_paused=ports.state.is_paused(),
         gaps=evidence.gaps,
+        now=ports.clock.now(),
     )
     return _silenced(given.incident, _policy_less(decision, trouble), ports)
 
@@ -129,9 +131,10 @@ def _silenced(incident: Incident, decision: Decision, ports: Ports) -> Decision:
     )
 
 
-def _record(given: DetermineActionInput, decision: Decision, ports: Ports) -> None:
+def _record(given: DetermineActionInput, decision: Decision, ports: Ports) -> Decision:
+    """Record the decision; gives what was recorded, by an earlier run if any."""
     suffix = "/replanned" if given.is_stale else ""
-    record(
+    recorded = record(
         ports,
         given.incident,
         key=f"determine_action/{decision.step}{suffix}",
@@ -139,3 +142,4 @@ def _record(given: DetermineActionInput, decision: Decision, ports: Ports) -> No
         summary=f"{decision.action}: {decision.reason}",
         data=decision.as_json(),
     )
+    return Decision.model_validate(recorded.entry.data)

@@ -30,6 +30,9 @@ class DiagnoseIssueInput(Value):
 def diagnose_issue(given: DiagnoseIssueInput, ports: Ports) -> Diagnosis:
     """Name the root cause and the evidence for it.
 
+    Runs again after a lost answer without harm: what was recorded first stands, whatever the
+    advisor says the second time.
+
     Raises:
         EvidenceMissingError: The stored evidence is gone or was altered.
         AccessDeniedError, TransientServiceError: It cannot be read.
@@ -38,7 +41,7 @@ def diagnose_issue(given: DiagnoseIssueInput, ports: Ports) -> Diagnosis:
     diagnosis = diagnose(evidence)
     if diagnosis.root_cause is RootCause.UNKNOWN:
         diagnosis = _advised(diagnosis, evidence, ports)
-    record(
+    recorded = record(
         ports,
         given.incident,
         key="diagnose_issue",
@@ -49,7 +52,7 @@ def diagnose_issue(given: DiagnoseIssueInput, ports: Ports) -> Diagnosis:
         ),
         data=diagnosis.as_json(),
     )
-    return diagnosis
+    return Diagnosis.model_validate(recorded.entry.data)
 
 
 def _advised(diagnosis: Diagnosis, evidence: Evidence, ports: Ports) -> Diagnosis:

@@ -20,6 +20,7 @@ from autorepair.domain.errors import (
     PolicyUnreadableError,
     StaleConfigurationError,
     TargetNotFoundError,
+    TransientServiceError,
     UndeclaredValueError,
     UpdateInProgressError,
 )
@@ -31,6 +32,7 @@ from autorepair.ports import Ports
 from autorepair.repairs.guardrails import decide
 from autorepair.steps.alarm_standing import obstacle_to_a_write
 from autorepair.steps.leasing import leased
+from autorepair.steps.overtaking import may_hold
 from autorepair.steps.policy_in_force import policy_for
 from autorepair.steps.recording import announce, record
 from autorepair.steps.sampling import LOG_LAG_S
@@ -86,12 +88,18 @@ class _WithheldError(Exception):
         self.status = status
 
 
+class _OvertakenError(Exception):
+    """The change may have been written, and is not all that was. Never leaves this module."""
+
+
 def execute_repair(given: ExecuteRepairInput, ports: Ports) -> ChangeRecord:
     """Make the planned change, or say why not.
 
     Runs again after a lost answer without harm: what was applied is given back, what may have
-    been written is finished. The write-ahead record and the remembered change come first, so
-    that whoever finds this execution dead knows what to undo.
+    been written is finished. What was written and then overtaken by somebody's own change counts
+    as applied without it being known where it led: VerifyRepair leaves that to them. The
+    write-ahead record and the remembered change come first, so that whoever finds this execution
+    dead knows what to undo.
 
     Raises:
         UpdateFailedError: Lambda could not put the change into effect; it has to be undone.
@@ -103,8 +111,9 @@ def execute_repair(given: ExecuteRepairInput, ports: Ports) -> ChangeRecord:
     if remembered is not None and remembered.status == "applied":
         return _applied(given, remembered, ports)
     try:
-        policy = _may_write(given, ports, has_begun=remembered is not None)
-        return _applied(given, _write(given, policy, ports), ports)
+        has_begun = remembered is not None
+        policy = _may_write(given, ports, has_begun=has_begun)
+        return _applied(given, _write(given, policy, ports, has_begun=has_begun), ports)
     except _WithheldError as error:
         return _withheld(given, error, ports)
 
@@ -185,6 +194,7 @@ def _check_guards(
         step=given.decision.step,
         is_paused=False,
         gaps=given.evidence.gaps,
+        now=ports.clock.now(),
     )
     allowed = {"apply", "ask"} if given.has_consent else {"apply"}
     if ruling.action not in allowed:
@@ -229,24 +239,40 @@ def _stale(given: ExecuteRepairInput, why: str) -> _WithheldError:
     return _WithheldError("stale", why)
 
 
-def _write(given: ExecuteRepairInput, policy: Policy, ports: Ports) -> ChangeRecord:
+def _write(
+    given: ExecuteRepairInput, policy: Policy, ports: Ports, *, has_begun: bool
+) -> ChangeRecord:
     try:
         with leased(given.plan.target, given.incident, ports):
             planned = _write_ahead(given, ports)
-            configuration = _apply(given, ports)
-            applied = planned.model_copy(
-                update={
-                    "status": "applied",
-                    "reason": given.decision.reason,
-                    "change": given.plan.model_copy(update={"leads_to": configuration.fingerprint}),
-                    "applied_at": ports.clock.now(),
-                    "window_s": window_s(policy.verification, given.evidence, given.plan),
-                }
-            )
+            applied = _landed(given, planned, policy, ports)
             ports.state.remember_change(given.incident, applied)
     except LeaseHeldError as error:
+        if has_begun:
+            # What was begun may be in place: it is neither refused nor forgotten.
+            raise TransientServiceError(f"the lease is taken, try again: {error}") from error
         raise _WithheldError("refused", f"somebody else is writing to it: {error}") from error
     return applied
+
+
+def _landed(
+    given: ExecuteRepairInput, planned: ChangeRecord, policy: Policy, ports: Ports
+) -> ChangeRecord:
+    landed = {"status": "applied", "reason": given.decision.reason}
+    try:
+        leads_to = _apply(given, ports).fingerprint
+    except _OvertakenError as error:
+        # Nobody knows where it led, and there is nothing to wait for.
+        overtaken = {"reason": str(error), "applied_at": ports.clock.now(), "window_s": 0}
+        return planned.model_copy(update=landed | overtaken)
+    return planned.model_copy(
+        update={
+            **landed,
+            "change": given.plan.model_copy(update={"leads_to": leads_to}),
+            "applied_at": ports.clock.now(),
+            "window_s": window_s(policy.verification, given.evidence, given.plan),
+        }
+    )
 
 
 def _write_ahead(given: ExecuteRepairInput, ports: Ports) -> ChangeRecord:
@@ -277,8 +303,10 @@ def _apply(given: ExecuteRepairInput, ports: Ports) -> FunctionConfiguration:
     try:
         return ports.functions.apply(given.plan)
     except StaleConfigurationError as error:
+        _insist_on_not_written(given, error, ports)
         raise _stale(given, str(error)) from error
     except (EnvironmentUnreadableError, UndeclaredValueError, ChangeRefusedError) as error:
+        _insist_on_not_written(given, error, ports)
         raise _WithheldError("refused", str(error)) from error
     except TargetNotFoundError as error:
         raise _WithheldError("refused", f"the function is gone: {error}") from error
@@ -289,14 +317,34 @@ def _apply(given: ExecuteRepairInput, ports: Ports) -> FunctionConfiguration:
         raise
 
 
+def _insist_on_not_written(given: ExecuteRepairInput, error: Exception, ports: Ports) -> None:
+    """A write that may have landed must not be taken for one that was never made.
+
+    Raises:
+        _OvertakenError: The function is not as planned on and holds what was to be written.
+    """
+    try:
+        configuration = ports.functions.read(given.plan.target)
+    except TargetNotFoundError:
+        return
+    is_untouched = configuration.fingerprint == given.plan.planned_on
+    if not is_untouched and may_hold(configuration, given.plan.after):
+        raise _OvertakenError(
+            "the change may have been written, and somebody has changed the function since, so "
+            f"it is left to them: {error}"
+        ) from error
+
+
 def _applied(given: ExecuteRepairInput, applied: ChangeRecord, ports: Ports) -> ChangeRecord:
     change = applied.change
+    is_known = change is not None and change.leads_to is not None
+    what_now = f"traffic is watched for {applied.window_s} s" if is_known else applied.reason
     record(
         ports,
         given.incident,
         key=f"execute_repair/{_attempt(given)}/applied",
         kind=RecordKind.REPAIR_APPLIED,
-        summary=f"{given.plan.kind.value} applied; traffic is watched for {applied.window_s} s",
+        summary=f"{given.plan.kind.value} {'applied' if is_known else 'overtaken'}; {what_now}",
         data=applied.as_json(),
     )
     announce(

@@ -19,7 +19,10 @@ class NotifyResultInput(Course):
 
 
 def notify_result(given: NotifyResultInput, ports: Ports) -> Notification:
-    """Send the message and close the incident; running again sends nothing twice.
+    """Send the message and close the incident.
+
+    Once the closing is recorded, running again sends nothing. An end between the message and the
+    record tells people twice: the other order could leave them untold.
 
     Raises:
         AccessDeniedError, TransientServiceError: The message or the record did not get through.
