@@ -42,8 +42,9 @@ demo: $(BIN)/sam ## break real functions in the lab and watch them being repaire
 lab: $(BIN)/sam ## keep a lab running until you stop it
 	@$(BIN)/autorepair lab up
 
+# Four workers on two cores: the end-to-end tests mostly wait.
 test: $(BIN)/sam ## all tests, and the coverage of the inner rooms
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov-branch --cov-fail-under 90 \
+	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --cov-branch --cov-fail-under 90 \
 		$(foreach room,domain causes repairs steps,--cov autorepair.$(room))
 
 invoke: $(BIN)/sam ## run one step with its sample event: make invoke STEP=ParseAlarmEvent

@@ -45,6 +45,8 @@ def _snake(step: str) -> str:
 
 
 def _sample(name: str, step: str) -> Path:
+    if not name:
+        raise click.ClickException("name a step: make invoke STEP=ParseAlarmEvent")
     path = EVENTS / f"{name}.json"
     if not path.is_file():
         known = sorted(found.stem for found in EVENTS.glob("*.json") if found.stem != "env")

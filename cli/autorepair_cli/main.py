@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 import click
@@ -26,8 +27,18 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Give a command, imported if need be."""
         if cmd_name in IN_THE_LAB and cmd_name not in self.commands:
+            _leave_the_developers_account()
             self.add_command(getattr(import_module(IN_THE_LAB[cmd_name]), cmd_name))
         return super().get_command(ctx, cmd_name)
+
+
+def _leave_the_developers_account() -> None:
+    """Keep a profile and a proxy out of the lab: all it speaks to is on this machine."""
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        os.environ.pop(name, None)
+    for name in ("NO_PROXY", "no_proxy"):
+        before = os.environ.get(name)
+        os.environ[name] = ",".join([*([before] if before else []), "127.0.0.1", "localhost"])
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -51,6 +51,7 @@ RESERVED_BY_AWS = frozenset(
         "Lambda.ServiceException",
         "Lambda.TooManyRequestsException",
         "Lambda.Unknown",
+        "Runtime.ExitError",
         "Sandbox.Timedout",
     }
 )

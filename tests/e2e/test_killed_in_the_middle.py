@@ -15,7 +15,7 @@ import pytest
 
 from autorepair.aws.clock import SystemClock
 from autorepair.aws.incident_state import DynamoIncidentState
-from autorepair.domain.incident import Incident
+from autorepair.domain.incident import Incident, Outcome
 from autorepair_lab.account.call import Call, ErrorReply
 from autorepair_lab.account.faults import Effect, FaultPlan
 from autorepair_lab.lab import PROJECT, Lab
@@ -220,7 +220,5 @@ def test_the_state_machine_itself_settles_what_a_killed_step_left(stage: Stage) 
     for rule in stage.lab.clients.events.list_rules()["Rules"]:
         stage.lab.clients.events.enable_rule(Name=rule["Name"])
     row = stage.lab.ward.run("slow-invoice")
-    assert row.outcome is not None
-    # A retry finishes the change; without one HandleFailure takes it back.
-    is_kept = stage.timeout_s > ORIGINAL_S
-    assert row.outcome.value == ("repaired" if is_kept else "failed")
+    # The retry finds the change made and goes on from there.
+    assert (row.outcome, stage.timeout_s > ORIGINAL_S) == (Outcome.REPAIRED, True)

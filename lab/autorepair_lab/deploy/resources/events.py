@@ -90,7 +90,7 @@ class EventBus(ResourceType):
 
     type = "AWS::Events::EventBus"
     properties = frozenset({"DeadLetterConfig", "Description", "KmsKeyIdentifier", "Name", "Tags"})
-    mutable = frozenset({"DeadLetterConfig", "Description", "KmsKeyIdentifier"})
+    mutable = frozenset({"DeadLetterConfig", "Description", "KmsKeyIdentifier", "Tags"})
     named_by = "Name"
     tags = "list"
 
@@ -106,9 +106,18 @@ class EventBus(ResourceType):
         )["EventBusArn"]
         return Made(name, {"Arn": arn, "Name": name})
 
-    def update(self, work: Work, made: Made, before: Properties) -> Made:  # noqa: ARG002 - put anew
-        """Change the bus's settings."""
-        work.aws.call("events", "UpdateEventBus", Name=made.physical_id, **work.pick(*self.mutable))
+    def update(self, work: Work, made: Made, before: Properties) -> Made:
+        """Change the bus's settings and tags."""
+        settings = work.pick(*(self.mutable - {"Tags"}))
+        work.aws.call("events", "UpdateEventBus", Name=made.physical_id, **settings)
+        arn = work.aws.arn("events", f"event-bus/{made.physical_id}")
+        wanted = tag_list(work.get("Tags")) or []
+        kept = {tag["Key"] for tag in wanted}
+        gone = [t["Key"] for t in tag_list(before.get("Tags")) or [] if t["Key"] not in kept]
+        if gone:
+            work.aws.call("events", "UntagResource", ResourceARN=arn, TagKeys=gone)
+        if wanted:
+            work.aws.call("events", "TagResource", ResourceARN=arn, Tags=wanted)
         return made
 
     def delete(self, work: Work, made: Made) -> None:
