@@ -42,8 +42,8 @@ demo: $(BIN)/sam ## break real functions in the lab and watch them being repaire
 lab: $(BIN)/sam ## keep a lab running until you stop it
 	@$(BIN)/autorepair lab up
 
-# Four workers on two cores: the end-to-end tests mostly wait.
-WORKERS := --numprocesses 4 --dist loadfile
+# Three workers on two cores: the end-to-end tests mostly wait.
+WORKERS := --numprocesses 3 --dist loadfile
 FAULT_TESTS := tests/e2e/test_denied.py tests/e2e/test_killed_in_the_middle.py
 
 test: $(BIN)/sam ## all tests but test-faults, and the coverage of the inner rooms
