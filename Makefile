@@ -9,7 +9,7 @@ PIP_FLAGS := --disable-pip-version-check --quiet --quiet --no-deps --require-has
 STEP ?=
 EVENT ?=
 
-.PHONY: help python-version setup demo test test-faults check lint types fresh-docs docs format invoke lab clean
+.PHONY: help python-version setup demo test test-faults check lint types fresh-docs docs format invoke evaluate lab clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -55,6 +55,11 @@ test-faults: $(BIN)/sam ## every call of every step denied, every write killed (
 
 invoke: $(BIN)/sam ## run one step with its sample event: make invoke STEP=ParseAlarmEvent
 	@$(BIN)/autorepair invoke "$(STEP)" $(if $(EVENT),--event "$(EVENT)")
+
+CASES ?= tests/cases
+
+evaluate: $(VENV)/.stamp ## run the diagnosis on recorded cases: make evaluate CASES=dir
+	@$(BIN)/autorepair evaluate "$(CASES)" --out build/evaluation.jsonl
 
 check: lint types fresh-docs ## format, lint, strict types, generated docs
 

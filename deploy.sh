@@ -10,7 +10,7 @@ Usage: ./deploy.sh --environment dev|staging|prod --email ADDRESS [options]
   --environment NAME       dev, staging or prod; its values are in parameters/NAME.json
   --email ADDRESS          who is told; the address has to confirm a mail from AWS
   --enable-approval        a person agrees to every change, whatever parameters/NAME.json says
-  --knowledge-base-id ID   Bedrock Knowledge Base to consult
+  --knowledge-base-id ID   Bedrock Knowledge Base to consult; a model is asked where rules leave the cause open
   --region REGION          default: AWS_REGION, AWS_DEFAULT_REGION, or the AWS profile's
   --dry-run                validate and build, deploy nothing; needs no AWS account
   --help
@@ -93,7 +93,7 @@ for name, value in json.load(open(sys.argv[1])).items(): print(f"{name}={value}"
 if ((${#overrides[@]} == 0)); then fail "parameters/$environment.json could not be read"; fi
 overrides+=("NotificationEmail=$email" "PythonRuntime=python$runtime")
 if [[ -n "$approval" ]]; then overrides+=("EnableApprovalWorkflow=true"); fi
-if [[ -n "$knowledge_base" ]]; then overrides+=("KnowledgeBaseId=$knowledge_base"); fi
+if [[ -n "$knowledge_base" ]]; then overrides+=("KnowledgeBaseId=$knowledge_base" "DiagnosisMode=rules_then_model"); fi
 
 if [[ -n "$dry_run" ]]; then
   say "Dry run: valid and built; nothing was deployed"

@@ -46,8 +46,13 @@ def demo(folder: Path, out: Path) -> None:
     began = time.monotonic()
     try:
         patients = read_patients(folder)
+        require_writable(out)
     except PatientError as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(
+            f"--out {out}: the result could not be written there: {error.strerror}"
+        ) from error
     screen = Screen(began, patients)
     try:
         with (
@@ -66,10 +71,22 @@ def demo(folder: Path, out: Path) -> None:
         sys.exit(1)
 
 
+def require_writable(out: Path) -> None:
+    """Try whether the result file can be written at the end. Raises OSError if not."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draft = _draft(out)
+    draft.touch()
+    draft.unlink()
+
+
+def _draft(out: Path) -> Path:
+    return out.with_name(f"{out.name}.part")
+
+
 def write_result(out: Path, rows: tuple[Row, ...], seconds: float) -> None:
     """Write the result file, whole or not at all."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    draft = out.with_name(f"{out.name}.part")
+    draft = _draft(out)
     document = {"patients": [row.as_json() for row in rows], "seconds": seconds}
     draft.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     draft.replace(out)

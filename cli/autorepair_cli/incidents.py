@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 
 import click
 from rich import box
@@ -65,12 +66,23 @@ def incidents(
 @click.command()
 @click.argument("incident")
 @json_option
+@click.option(
+    "--as-case",
+    is_flag=True,
+    help="Print a case for `autorepair evaluate` instead: the stored evidence, masked, and what "
+    "was concluded then as the answer, for a person to review.",
+)
 @speaks_to_the_service
-def show(service: Service, incident: str, *, as_json: bool) -> None:
+def show(service: Service, incident: str, *, as_json: bool, as_case: bool) -> None:
     """Tell all that the record says of INCIDENT: evidence, diagnosis, decision, change, proof."""
+    if as_json and as_case:
+        raise click.UsageError("--json and --as-case exclude each other")
     records = service.audit.chain_of(incident)
     if not records:
         raise IncidentUnknownError(f"there is no record of an incident {incident}")
+    if as_case:
+        click.echo(import_module("autorepair_cli.as_case").case_text(service, records))
+        return
     broken = first_break(records)
     if as_json:
         document = {

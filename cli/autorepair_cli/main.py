@@ -15,20 +15,24 @@ from autorepair_cli.incidents import incidents, show
 IN_THE_LAB = {name: f"autorepair_cli.{name}" for name in ("demo", "invoke", "lab")}
 """Commands that need the emulated account: seconds to import, and not there for operators who
 installed the command line alone."""
+ON_RECORDINGS = {name: f"autorepair_cli.{name}" for name in ("evaluate", "replay")}
+"""Commands that run the steps themselves, and so import all of the service."""
 
 
 class _Commands(click.Group):
-    """Imports the commands of the lab when they are asked for."""
+    """Imports what takes long to import when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name all commands."""
-        return sorted({*super().list_commands(ctx), *IN_THE_LAB})
+        return sorted({*super().list_commands(ctx), *IN_THE_LAB, *ON_RECORDINGS})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Give a command, imported if need be."""
-        if cmd_name in IN_THE_LAB and cmd_name not in self.commands:
-            _leave_the_developers_account()
-            self.add_command(getattr(import_module(IN_THE_LAB[cmd_name]), cmd_name))
+        module = (IN_THE_LAB | ON_RECORDINGS).get(cmd_name)
+        if module is not None and cmd_name not in self.commands:
+            if cmd_name in IN_THE_LAB:
+                _leave_the_developers_account()
+            self.add_command(getattr(import_module(module), cmd_name))
         return super().get_command(ctx, cmd_name)
 
 

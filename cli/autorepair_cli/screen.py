@@ -189,12 +189,17 @@ def _repair(row: Row) -> str:
     return ", ".join(changes) + by_hand
 
 
+# What a row's names and sizes do not show of a repair that was kept.
+_UNSEEN = {RepairKind.SET_ENV: "value", RepairKind.ROLLBACK_VERSION: "alias"}
+
+
 def _unseen(row: Row) -> str:
     """Say what names and sizes do not show: a change taken back, or a value put in place."""
     if row.action is None:
         return "none"
-    is_kept = row.action is RepairKind.SET_ENV and row.outcome is Outcome.REPAIRED
-    return f"{row.action} (value)" if is_kept else f"{row.action} taken back"
+    what = _UNSEEN.get(row.action)
+    is_kept = what is not None and row.outcome is Outcome.REPAIRED
+    return f"{row.action} ({what})" if is_kept else f"{row.action} taken back"
 
 
 def _differences(before: Reading, after: Reading) -> list[str]:

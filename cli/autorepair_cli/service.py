@@ -17,9 +17,12 @@ from autorepair.aws.approvals import TaskTokenApprovals
 from autorepair.aws.audit_trail import DynamoAuditTrail
 from autorepair.aws.clients import Clients
 from autorepair.aws.clock import SystemClock
+from autorepair.aws.digests import Digester
 from autorepair.aws.errors import is_missing
+from autorepair.aws.evidence_store import S3EvidenceStore
 from autorepair.aws.identity import StsIdentity
 from autorepair.domain.errors import AutoRepairError
+from autorepair.domain.evidence import Evidence, EvidenceSummary
 from autorepair.ports import AnswerPorts
 
 ENVIRONMENTS = ("dev", "staging", "prod")
@@ -33,6 +36,8 @@ class Service:
     answering: AnswerPorts
     identity: StsIdentity
     clock: SystemClock
+    evidence_of: Callable[[EvidenceSummary], Evidence]
+    """Fetches the evidence that a summary points to."""
 
 
 def connect(environment: str | None, region: str | None) -> Service:
@@ -54,7 +59,14 @@ def connect(environment: str | None, region: str | None) -> Service:
         answering=AnswerPorts(clock=clock, audit=audit, approvals=approvals),
         identity=StsIdentity(aws.sts),
         clock=clock,
+        evidence_of=functools.partial(_evidence_of, aws),
     )
+
+
+def _evidence_of(aws: Clients, summary: EvidenceSummary) -> Evidence:
+    # Only what is put is masked, and so needs a key; nothing is put here.
+    store = S3EvidenceStore(aws.s3, Digester(aws.kms, "none"), bucket=summary.bucket)
+    return store.get(summary)
 
 
 def speaks_to_the_service(command: Callable[..., None]) -> Callable[..., None]:

@@ -15,6 +15,7 @@ from autorepair_lab.patient import PATIENT_FILE, Patient
 from autorepair_lab.row import Reading
 
 if TYPE_CHECKING:
+    from types_boto3_cloudwatch.type_defs import DimensionTypeDef
     from types_boto3_lambda.literals import RuntimeType
 
     from autorepair_lab.clients import Clients
@@ -54,12 +55,29 @@ class Admission:
             self._create_alarm(patient)
         return patient.function_name
 
+    def release(self, patient: Patient) -> None:
+        """Publish the patient's own code and move its alias there, where it has one."""
+        if patient.release is None:
+            return
+        version = self._publish(patient, zipped(patient.folder))
+        self._clients.lambda_.update_alias(
+            FunctionName=patient.function_name,
+            Name=patient.release.alias,
+            FunctionVersion=version,
+        )
+
     def read(self, function_name: str) -> Reading:
         """Read the configuration of a patient from the account."""
         found = self._clients.lambda_.get_function_configuration(FunctionName=function_name)
         names = found.get("Environment", {}).get("Variables", {})
         return Reading(
             timeout_s=found["Timeout"], memory_mb=found["MemorySize"], env=tuple(sorted(names))
+        )
+
+    def rest_alarm(self, patient: Patient) -> None:
+        """Put the patient's alarm back to OK, so that it can be raised once more."""
+        self._clients.cloudwatch.set_alarm_state(
+            AlarmName=_alarm_name(patient), StateValue="OK", StateReason="Broken anew"
         )
 
     def raise_alarm(self, patient: Patient) -> None:
@@ -89,6 +107,21 @@ class Admission:
         self._clients.lambda_.get_waiter("function_active_v2").wait(
             FunctionName=patient.function_name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
         )
+        if patient.release is not None:
+            version = self._publish(patient, zipped(patient.folder / patient.release.former))
+            self._clients.lambda_.create_alias(
+                FunctionName=patient.function_name,
+                Name=patient.release.alias,
+                FunctionVersion=version,
+            )
+
+    def _publish(self, patient: Patient, code: bytes) -> str:
+        self._clients.lambda_.update_function_code(FunctionName=patient.function_name, ZipFile=code)
+        self._clients.lambda_.get_waiter("function_updated_v2").wait(
+            FunctionName=patient.function_name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+        )
+        published = self._clients.lambda_.publish_version(FunctionName=patient.function_name)
+        return published["Version"]
 
     def _role(self) -> str:
         iam = self._clients.iam
@@ -114,7 +147,7 @@ class Admission:
             AlarmDescription=f"{patient.alarm.metric} of {patient.function_name}",
             Namespace="AWS/Lambda",
             MetricName=patient.alarm.metric,
-            Dimensions=[{"Name": "FunctionName", "Value": patient.function_name}],
+            Dimensions=_dimensions(patient),
             Statistic=patient.alarm.statistic,
             Period=60,
             EvaluationPeriods=1,
@@ -167,6 +200,12 @@ def zipped(folder: Path) -> bytes:
                 info.external_attr = 0o644 << 16
                 archive.writestr(info, path.read_bytes())
     return buffer.getvalue()
+
+
+def _dimensions(patient: Patient) -> list[DimensionTypeDef]:
+    function: DimensionTypeDef = {"Name": "FunctionName", "Value": patient.function_name}
+    resource: DimensionTypeDef = {"Name": "Resource", "Value": patient.invoked_name}
+    return [function] if patient.release is None else [function, resource]
 
 
 def _alarm_name(patient: Patient) -> str:

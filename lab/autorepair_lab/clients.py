@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
+from autorepair_lab.account.own_calls import mark
+
 if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient
     from types_boto3_dynamodb import DynamoDBClient
@@ -33,6 +35,7 @@ class Clients:
         session = boto3.Session(
             aws_access_key_id=DUMMY_KEY, aws_secret_access_key=DUMMY_KEY, region_name=region
         )
+        session.events.register("before-call", mark)
         self.lambda_: LambdaClient = session.client("lambda", endpoint_url=endpoint, config=_CONFIG)
         self.cloudwatch: CloudWatchClient = session.client(
             "cloudwatch", endpoint_url=endpoint, config=_CONFIG

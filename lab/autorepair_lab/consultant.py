@@ -6,7 +6,7 @@ import json
 import threading
 
 from autorepair_lab.account.bedrock import BedrockScript
-from autorepair_lab.account.call import Call, ErrorReply, Reply
+from autorepair_lab.account.call import Call, ErrorReply, RawReply, Reply
 from autorepair_lab.patient import Patient
 
 _MODEL_SERVICES = frozenset({"bedrock-runtime", "bedrock-agent-runtime"})
@@ -33,7 +33,7 @@ class Consultant:
         with self._lock:
             self._scripts[patient.function_name] = script
 
-    def handle(self, call: Call) -> Reply | ErrorReply | None:
+    def handle(self, call: Call) -> Reply | ErrorReply | RawReply | None:
         """Answer from the script of the patient that the call is about."""
         if call.service not in _MODEL_SERVICES:
             return None

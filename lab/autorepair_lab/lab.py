@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import json
-import shutil
-import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Self
+
+from botocore.exceptions import ClientError
 
 from autorepair.aws.approvals import TaskTokenApprovals
 from autorepair.aws.audit_trail import DynamoAuditTrail
@@ -28,13 +27,14 @@ from autorepair_lab.clients import DUMMY_KEY, Clients
 from autorepair_lab.consultant import Consultant
 from autorepair_lab.deploy import sam
 from autorepair_lab.deploy.cloudformation import CloudFormation
+from autorepair_lab.interpreter import runtime
 from autorepair_lab.meddler import Meddler
 from autorepair_lab.patient import Patient, PatientError, read_patient
 from autorepair_lab.trail import Trail
-from autorepair_lab.ward import Ward
+from autorepair_lab.ward import PatientBusyError, Ward
+from autorepair_lab.workdir import Workdir, remove_dead
 
 if TYPE_CHECKING:
-    from types_boto3_lambda.literals import RuntimeType
     from types_boto3_lambda.type_defs import InvocationResponseTypeDef
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -93,6 +93,10 @@ class Ready(Value):
         }
 
 
+# The lab has a model to ask: it answers from a script, and without one it denies access.
+_ASKING = {"DiagnosisMode": "rules_then_model"}
+
+
 class Lab:
     """Use as a context manager: what was started is stopped, whatever happens inside."""
 
@@ -108,9 +112,14 @@ class Lab:
         self._approval: ApprovalMode = approval
         self._progress = progress
         self._patient_progress = patient_progress
-        self._workdir = Path(tempfile.mkdtemp(prefix="autorepair-lab-"))
+        remove_dead()
+        self._workdir = Workdir()
         self.account = Account(
-            workdir=self._workdir, port=port, region=REGION, account_id=ACCOUNT_ID, faults=faults
+            workdir=self._workdir.path,
+            port=port,
+            region=REGION,
+            account_id=ACCOUNT_ID,
+            faults=faults,
         )
         self._clients: Clients | None = None
         self._admission: Admission | None = None
@@ -182,7 +191,7 @@ class Lab:
         if self._approver is not None:
             self._approver.close()
         self.account.close()
-        shutil.rmtree(self._workdir, ignore_errors=True)
+        self._workdir.close()
 
     def _start(self) -> None:
         self._progress("starting the emulated account")
@@ -214,7 +223,7 @@ class Lab:
                 build_dir,
                 endpoint=self.account.endpoint,
                 stack_name=STACK_NAME,
-                parameter_overrides={**parameters, "PythonRuntime": runtime()},
+                parameter_overrides={**parameters, "PythonRuntime": runtime(), **_ASKING},
                 region=REGION,
                 progress=self._progress,
             )
@@ -269,14 +278,20 @@ class Lab:
             return RouteReply({"error": str(error)}, 400)
         if self.ward.knows(patient.name):
             return RouteReply({"error": f"{patient.name} has been admitted already"}, 409)
-        function_name = self.ward.admit(patient)
+        try:
+            function_name = self.ward.admit(patient)
+        except ClientError as error:
+            return RouteReply({"error": f"{patient.name} cannot be deployed: {error}"}, 400)
         return RouteReply({"name": patient.name, "function_name": function_name}, 201)
 
     def _break(self, request: RouteRequest) -> RouteReply:
         name = request.groups["name"]
         if not self.ward.knows(name):
             return RouteReply({"error": f"no patient {name} has been admitted"}, 404)
-        self.ward.break_in_background(name)
+        try:
+            self.ward.break_in_background(name)
+        except PatientBusyError as error:
+            return RouteReply({"error": str(error)}, 409)
         return RouteReply({"name": name}, 202)
 
     def _row(self, request: RouteRequest) -> RouteReply:
@@ -311,8 +326,3 @@ def _only_one(path: Path) -> Iterator[None]:
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def runtime() -> RuntimeType:
-    """Name the Lambda runtime of the running interpreter, which is what the lab has."""
-    return cast("RuntimeType", f"python{sys.version_info.major}.{sys.version_info.minor}")

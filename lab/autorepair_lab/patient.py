@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -21,8 +22,13 @@ from autorepair.domain.configuration import MAX_MEMORY_MB, MAX_TIMEOUT_S
 from autorepair.domain.diagnosis import RootCause
 from autorepair.domain.incident import Outcome
 from autorepair.domain.value import Value
+from autorepair_lab.interpreter import runtime
 
 PATIENT_FILE = "patient.json"
+FUNCTION_PREFIX = "patient-"
+
+# With the prefix it is the name of a function: 64 of these characters at most.
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,56}")
 
 
 class PatientError(Exception):
@@ -46,6 +52,18 @@ class Traffic(Value):
 
     payload: JsonValue
     count: int = Field(default=1, ge=1, le=10_000)
+
+
+class Release(Value):
+    """A release that goes wrong: the code in the folder ``former`` worked, the patient's does not.
+
+    The alias is moved from the version of the one to that of the other, and all traffic goes to
+    it: ``traffic`` before the move, the patient's own after it.
+    """
+
+    alias: str = Field(pattern=r"^[A-Za-z_-][A-Za-z0-9_-]{0,60}$")
+    former: str = "former"
+    traffic: tuple[Traffic, ...]
 
 
 class AlarmWish(Value):
@@ -113,11 +131,13 @@ class Patient(Value):
     folder: Path
     title: str = ""
     handler: str = "app.handler"
+    runtime: str | None = None
     memory_mb: int = Field(default=128, ge=128, le=MAX_MEMORY_MB)
     timeout_s: int = Field(default=3, ge=1, le=MAX_TIMEOUT_S)
     env: dict[str, str] = Field(default_factory=dict)
     tags: dict[str, str] = Field(default_factory=dict)
     known_config: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
+    release: Release | None = None
     traffic: tuple[Traffic, ...]
     traffic_after_repair: tuple[Traffic, ...] | None = None
     alarm: AlarmWish = AlarmWish()
@@ -131,7 +151,13 @@ class Patient(Value):
     @property
     def function_name(self) -> str:
         """The name of the function that is deployed for this patient."""
-        return f"patient-{self.name}"
+        return f"{FUNCTION_PREFIX}{self.name}"
+
+    @property
+    def invoked_name(self) -> str:
+        """What its traffic goes to: the function, or the alias that is released to."""
+        alias = "" if self.release is None else f":{self.release.alias}"
+        return f"{self.function_name}{alias}"
 
     @property
     def traffic_after(self) -> tuple[Traffic, ...]:
@@ -143,10 +169,19 @@ def read_patient(folder: Path) -> Patient:
     """Read the patient in ``folder``.
 
     Raises:
-        PatientError: There is no patient.json, it is not JSON, a field is wrong, or the code of
-            the handler is not there.
+        PatientError: There is no patient.json, it is not JSON, a field is wrong, the code of the
+            handler is not there, the folder's name is none for a function, or the patient needs
+            a runtime that the lab has not.
     """
-    path = folder / PATIENT_FILE
+    document = _read_document(folder / PATIENT_FILE)
+    _require_name(folder.resolve())
+    patient = _validated(document, folder)
+    _require_runtime(patient, folder / PATIENT_FILE)
+    _require_code(patient, folder / PATIENT_FILE)
+    return patient
+
+
+def _read_document(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -157,8 +192,12 @@ def read_patient(folder: Path) -> Patient:
         raise PatientError(f"{path} is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise PatientError(f"{path}: the file has to hold one JSON object")
+    return document
+
+
+def _validated(document: dict[str, Any], folder: Path) -> Patient:
     try:
-        patient = Patient.model_validate(
+        return Patient.model_validate(
             {**document, "name": folder.resolve().name, "folder": folder.resolve()}
         )
     except ValidationError as error:
@@ -166,11 +205,38 @@ def read_patient(folder: Path) -> Patient:
             f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}"
             for e in error.errors(include_url=False, include_input=False)
         )
-        raise PatientError(f"{path}: {faults}") from error
+        raise PatientError(f"{folder / PATIENT_FILE}: {faults}") from error
+
+
+def _require_name(folder: Path) -> None:
+    if not _NAME.fullmatch(folder.name):
+        raise PatientError(
+            f"{folder}: the folder's name becomes the name of a function, so it may have up to 56 "
+            "of the letters A to Z and a to z, digits, - and _: rename the folder"
+        )
+
+
+def _require_runtime(patient: Patient, path: Path) -> None:
+    if patient.runtime is not None and patient.runtime != runtime():
+        raise PatientError(
+            f"{path}: runtime: the lab cannot run {patient.runtime}, it has {runtime()} only, the "
+            "Python it runs on: write the patient for that, or leave runtime out"
+        )
+
+
+def _require_code(patient: Patient, path: Path) -> None:
+    if not patient.handler.rpartition(".")[0]:
+        raise PatientError(
+            f"{path}: handler {patient.handler!r} is not of the form module.function"
+        )
     module = patient.handler.rpartition(".")[0].replace(".", "/")
     if not (patient.folder / f"{module}.py").is_file():
         raise PatientError(f"{path}: handler {patient.handler} needs {module}.py beside it")
-    return patient
+    former = patient.release.former if patient.release else "."
+    if not (patient.folder / former / f"{module}.py").is_file():
+        raise PatientError(
+            f"{path}: release.former: handler {patient.handler} needs {former}/{module}.py"
+        )
 
 
 def read_patients(folder: Path) -> tuple[Patient, ...]:

@@ -27,8 +27,14 @@ PATIENCE_S = 300.0
 MAX_AT_ONCE = 12
 """Patients that are run side by side; more would slow one another down enough to be misjudged."""
 
+_LAST_WORDS = frozenset({"incident_closed", "alarm_ignored"})
+
 Progress = Callable[[str, str], None]
 """Is told (patient, what happened), from the thread that runs the patient."""
+
+
+class PatientBusyError(Exception):
+    """The patient cannot be broken now; the message says why, and how to go on."""
 
 
 class Attendant(Protocol):
@@ -61,6 +67,9 @@ class Ward:
         self._is_over = threading.Event()
         self._rows: dict[str, Row] = {}
         self._patients: dict[str, Patient] = {}
+        self._broken: set[str] = set()
+        self._running: set[str] = set()
+        self._first: dict[str, int] = defaultdict(int)
         self._told: dict[str, int] = defaultdict(int)
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="patient")
@@ -92,8 +101,13 @@ class Ward:
             return self._rows[name]
 
     def break_in_background(self, name: str) -> None:
-        """Break the patient and follow it, on a thread of its own."""
-        self._pool.submit(self.run, name)
+        """Break the patient and follow it, on a thread of its own.
+
+        Raises:
+            PatientBusyError: It is being run, or its incident is open.
+        """
+        self._begin(name)
+        self._pool.submit(self._run, name)
 
     def close(self) -> None:
         """Take no more patients, and leave those that run where they are."""
@@ -104,10 +118,35 @@ class Ward:
         """Break the patient, raise its alarm, follow it to the end; gives the finished row.
 
         Whatever goes wrong on the way stands in the row: one patient is no reason to lose others.
+        A patient may be run again once its incident has ended; its row begins anew.
+
+        Raises:
+            PatientBusyError: It is being run, or its incident is open.
         """
+        self._begin(name)
+        return self._run(name)
+
+    def _begin(self, name: str) -> None:
+        with self._lock:
+            row, patient = self._rows[name], self._patients[name]
+            records = self._trail.of(patient.function_name)
+            if name in self._running or _is_open(row.incident, records):
+                incident = f"incident {row.incident}" if row.incident else "its incident"
+                raise PatientBusyError(
+                    f"{name} has been broken already and {incident} has not ended: follow it at "
+                    f"/_lab/patients/{name}, and break it again after that"
+                )
+            self._running.add(name)
+            self._rows[name] = Row(patient=name)
+            self._first[name] = self._told[name] = len(records)
+
+    def _run(self, name: str) -> Row:
         patient = self._patients[name]
         began = time.monotonic()
         try:
+            if name in self._broken:
+                self._admission.rest_alarm(patient)
+            self._broken.add(name)
             self._note(name, before=self._admission.read(patient.function_name))
             self._break(patient)
             self._follow(patient)
@@ -117,9 +156,16 @@ class Ward:
                 trouble = f"the lab lost this patient: {type(error).__name__}: {error}"
                 self._note(name, trouble=trouble)
                 self._progress(name, trouble)
-        return self._note(name, seconds=round(time.monotonic() - began, 1))
+        row = self._note(name, seconds=round(time.monotonic() - began, 1))
+        with self._lock:
+            self._running.discard(name)
+        return row
 
     def _break(self, patient: Patient) -> None:
+        if patient.release is not None:
+            self._drive(patient, patient.release.traffic)
+            self._admission.release(patient)
+            self._progress(patient.name, f"released: {patient.invoked_name} was moved")
         failed, invoked = self._drive(patient, patient.traffic)
         self._note(patient.name, failed_before=failed, invoked_before=invoked)
         if self._is_over.is_set():
@@ -151,12 +197,14 @@ class Ward:
         self._progress(patient.name, f"{failed} of {invoked} invocations failed after the repair")
 
     def _tell_news(self, patient: Patient) -> int:
-        """Tell what has been recorded since the last time; gives how many repairs there were."""
+        """Tell what has been recorded since the last time; gives the repairs of this run."""
         records = self._trail.of(patient.function_name)
         for record in records[self._told[patient.name] :]:
             self._tell(patient, record)
         self._told[patient.name] = len(records)
-        return sum(record.kind == "repair_applied" for record in records)
+        return sum(
+            record.kind == "repair_applied" for record in records[self._first[patient.name] :]
+        )
 
     def _drive(
         self,
@@ -171,7 +219,7 @@ class Ward:
             for _ in range(item.count):
                 if self._is_over.is_set() or is_over():
                     break
-                self._clients.lambda_.invoke(FunctionName=patient.function_name, Payload=payload)
+                self._clients.lambda_.invoke(FunctionName=patient.invoked_name, Payload=payload)
         fresh = self._invocations(patient.function_name)[earlier:]
         return sum(one.is_failure for one in fresh), len(fresh)
 
@@ -197,6 +245,11 @@ class Ward:
         with self._lock:
             self._rows[name] = self._rows[name].model_copy(update=fields)
             return self._rows[name]
+
+
+def _is_open(incident: str | None, records: Sequence[Record]) -> bool:
+    closed = {record.incident_id for record in records if record.kind in _LAST_WORDS}
+    return incident is not None and incident not in closed
 
 
 def _longer_than(count: int) -> Callable[[tuple[Record, ...]], bool]:

@@ -31,7 +31,9 @@ from autorepair.domain.errors import (
     TargetNotFoundError,
     TransientServiceError,
 )
-from autorepair.domain.recent_changes import TrailEvent
+from autorepair.domain.evidence import SettingChange
+from autorepair.domain.recent_changes import TrailEvent, recent_changes
+from unit.logbook import configured
 
 SINCE = NOW - timedelta(minutes=30)
 
@@ -286,3 +288,78 @@ def test_a_denied_lookup_names_the_permission(trail: Stubber) -> None:
     trail.add_client_error("lookup_events", "AccessDeniedException")
     with pytest.raises(AccessDeniedError, match="cloudtrail:LookupEvents"):
         read(trail)
+
+
+def test_an_alias_that_was_moved_says_from_where_to_where(trail: Stubber) -> None:
+    def move(event_id: str, version: str, minutes: int) -> dict[str, Any]:
+        asked = {"functionName": NAME, "name": "live", "functionVersion": version}
+        return recorded(event_id, "UpdateAlias20150331", minutes=minutes, requestParameters=asked)
+
+    trail.add_response("lookup_events", {"Events": [move("e2", "14", 5), move("e1", "13", 20)]})
+    trail.add_response("lookup_events", {"Events": []})
+    events, _ = read(trail)
+
+    changes = recent_changes(events, (), configured(), since=SINCE)
+
+    assert [(c.event, c.alias) for c in changes] == [("UpdateAlias", "live")] * 2
+    moved = SettingChange(name="function_version", before="13", after="14")
+    assert changes[-1].setting("function_version") == moved
+
+
+def test_two_aliases_are_not_taken_for_one(trail: Stubber) -> None:
+    def move(event_id: str, alias: str, version: str, minutes: int) -> dict[str, Any]:
+        asked = {"functionName": NAME, "name": alias, "functionVersion": version}
+        return recorded(event_id, "UpdateAlias20150331", minutes=minutes, requestParameters=asked)
+
+    events = [move("e2", "live", "14", 5), move("e1", "beta", "13", 20)]
+    trail.add_response("lookup_events", {"Events": events})
+    trail.add_response("lookup_events", {"Events": []})
+    found, _ = read(trail)
+
+    changes = recent_changes(found, (), configured(), since=SINCE)
+
+    moved = SettingChange(name="function_version", before=None, after="14")
+    assert changes[-1].setting("function_version") == moved
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "told"),
+    [
+        (
+            {"reservedConcurrentExecutions": 0},
+            None,
+            ({"reserved_concurrency": 0}, ""),
+        ),
+        (
+            {"description": "release"},
+            {"version": "14", "codeSha256": "abc"},
+            ({"code_sha256": "abc"}, "version: 14; description: release"),
+        ),
+        (
+            {"imageUri": "repository/image:2"},
+            {"codeSha256": "abc", "version": "$LATEST"},
+            ({"code_sha256": "abc"}, "imageuri: repository/image:2"),
+        ),
+        (
+            {"vpcConfig": {"subnetIds": ["subnet-1"], "securityGroupIds": ["sg-1", "sg-2"]}},
+            None,
+            ({"has_vpc": 1}, "vpcconfig: subnetIds=subnet-1, securityGroupIds=sg-1 sg-2"),
+        ),
+        ({"vpcConfig": {"subnetIds": []}}, None, ({"has_vpc": 0}, "")),
+    ],
+)
+def test_what_else_a_request_tells_is_kept(
+    trail: Stubber,
+    asked: dict[str, Any],
+    answered: dict[str, Any] | None,
+    told: tuple[dict[str, str | int], str],
+) -> None:
+    event = recorded(
+        "e1", requestParameters={"functionName": NAME} | asked, responseElements=answered
+    )
+    trail.add_response("lookup_events", {"Events": [event]})
+    trail.add_response("lookup_events", {"Events": []})
+
+    ((found,), _) = read(trail)
+
+    assert (found.settings, found.note) == told

@@ -35,18 +35,22 @@ from autorepair.aws.standing_alarms import CloudWatchStandingAlarms
 from autorepair.domain.approval import Approval
 from autorepair.domain.audit import Entry, RecordKind
 from autorepair.domain.change import (
+    AliasSetting,
     Change,
     ChangeRecord,
     DeclaredSource,
     EnvironmentSetting,
+    ReservedConcurrencySetting,
     SealedValue,
     TimeoutSetting,
 )
 from autorepair.domain.errors import ConfigurationError, LeaseHeldError
 from autorepair.domain.evidence import Evidence
 from autorepair.domain.filtered_log import FilteredLog
+from autorepair.domain.standing import SettingBeside, holds, standing
 
 Use = Callable[[Account], object]
+ALIAS = TARGET.model_copy(update={"qualifier": "live"})
 # Where IAM names a service otherwise than boto3.
 IAM_PREFIXES = {"stepfunctions": "states", "resourcegroupstaggingapi": "tag"}
 
@@ -153,7 +157,7 @@ def put_and_get_evidence(account: Account) -> None:
     account.clients.s3.create_bucket(
         Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
     )
-    store = S3EvidenceStore(account.clients.s3, bucket=bucket)
+    store = S3EvidenceStore(account.clients.s3, account.digester, bucket=bucket)
     given = Evidence(
         incident_id="i",
         collected_at=NOW,
@@ -193,11 +197,32 @@ def apply_and_undo(account: Account) -> None:
     )
     functions.apply(change)
     assert functions.apply(change.inverse()).fingerprint == change.planned_on
+    move_beside(account, functions)
+
+
+def move_beside(account: Account, functions: LambdaFunctions) -> None:
+    lambda_ = account.clients.lambda_
+    for _ in range(2):
+        version = lambda_.publish_version(FunctionName=NAME)["Version"]
+    lambda_.create_alias(FunctionName=NAME, Name="live", FunctionVersion=version)
+    lambda_.put_function_concurrency(FunctionName=NAME, ReservedConcurrentExecutions=5)
+    moves: list[tuple[SettingBeside, SettingBeside]] = [
+        (
+            ReservedConcurrencySetting(reserved_concurrency=5),
+            ReservedConcurrencySetting(reserved_concurrency=9),
+        ),
+        (AliasSetting(alias="live", version=version), AliasSetting(alias="live", version="1")),
+    ]
+    for before, after in moves:
+        planned_on = standing(functions.read(ALIAS), before)
+        change = Change(target=ALIAS, before=before, after=after, planned_on=planned_on)
+        assert holds(functions.apply(change), after)
 
 
 def read_function(account: Account) -> None:
     account.make_function()
-    LambdaFunctions(account.clients.lambda_, account.digester, account.values).read(TARGET)
+    functions = LambdaFunctions(account.clients.lambda_, account.digester, account.values)
+    assert functions.read(ALIAS).alias_version is None
 
 
 def seal_and_open(account: Account) -> None:
@@ -315,7 +340,7 @@ USES: list[tuple[Use, frozenset[str], set[str]]] = [
     (publish, SnsNotifier.permissions["publish"], {"sns:CreateTopic"}),
     (announce, EventBridgeAnnouncer.permissions["announce"], {"events:CreateEventBus"}),
     (read_policy, SsmPolicies.permissions["current"], {"ssm:PutParameter"}),
-    (put_and_get_evidence, STORE["put"] | STORE["get"], {"s3:CreateBucket", "kms:GenerateMac"}),
+    (put_and_get_evidence, STORE["put"] | STORE["get"], {"s3:CreateBucket"}),
     (
         read_callers,
         LambdaCallers.permissions["read"],
@@ -331,7 +356,13 @@ USES: list[tuple[Use, frozenset[str], set[str]]] = [
     (
         apply_and_undo,
         LambdaFunctions.permissions["apply"],
-        {"lambda:CreateFunction", "secretsmanager:CreateSecret", "ssm:PutParameter"},
+        {
+            "lambda:CreateAlias",
+            "lambda:CreateFunction",
+            "lambda:PublishVersion",
+            "secretsmanager:CreateSecret",
+            "ssm:PutParameter",
+        },
     ),
     (seal_and_open, Snapshots.permissions["seal"] | Snapshots.permissions["open"], set()),
     (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ def store(account: Account) -> S3EvidenceStore:
     account.clients.s3.create_bucket(
         Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
     )
-    return S3EvidenceStore(account.clients.s3, bucket=BUCKET)
+    return S3EvidenceStore(account.clients.s3, account.digester, bucket=BUCKET)
 
 
 def evidence(account: Account, **fields: Any) -> Evidence:  # noqa: ANN401 - Evidence's fields
@@ -60,6 +61,21 @@ def test_evidence_comes_back_as_it_was_put(account: Account, store: S3EvidenceSt
     assert summary.key.startswith("incidents/i1/evidence-")
     assert (summary.log_lines, summary.failures, len(summary.gaps)) == (1, 0, 1)
     assert store.get(summary) == given
+
+
+def test_evidence_is_masked_before_it_is_stored(account: Account, store: S3EvidenceStore) -> None:
+    said = "login failed for mysql://app:Tr0ub4dor3@db.internal/hr, password=Tr0ub4dor3"
+    lines = (LogLine(id="1", at=NOW, stream="s", message=said),)
+    gaps = (Gap(source="callers", reason="token=abcdef1234567890 was refused"),)
+
+    summary = store.put(evidence(account, log_lines=lines, gaps=gaps))
+
+    body = account.clients.s3.get_object(Bucket=BUCKET, Key=summary.key)["Body"].read().decode()
+    assert "Tr0ub4dor3" not in body
+    assert "abcdef1234567890" not in body
+    line = store.get(summary).log_lines[0].message
+    assert line.startswith("login failed for mysql://app:[masked-")
+    assert len(set(re.findall(r"-([0-9a-f]{8})\]", line))) == 1, "one value, one mask"
 
 
 def test_the_same_evidence_is_stored_once(account: Account, store: S3EvidenceStore) -> None:
@@ -208,7 +224,7 @@ def test_a_policy_that_is_gone_is_not_taken_from_the_cache(account: Account) -> 
 
 
 def test_without_a_model_the_advice_is_that_nobody_knows(account: Account) -> None:
-    advice = UnknownAdvisor().advise(evidence(account))
+    advice = UnknownAdvisor().advise(evidence(account), ())
 
     assert advice.root_cause is RootCause.UNKNOWN
     assert json.loads(advice.model_dump_json())["cites"] == []

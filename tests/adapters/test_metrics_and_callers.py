@@ -11,11 +11,14 @@ from botocore.stub import Stubber
 
 from adapters.account import ACCOUNT, ARN, NAME, NOW, REGION, TARGET, Account
 from autorepair.aws.callers import LambdaCallers
+from autorepair.aws.event_sources import event_source
 from autorepair.aws.metrics import CloudWatchMetrics
 from autorepair.domain.errors import TransientServiceError
+from autorepair.ports import CallerReading
 
 START, END = NOW - timedelta(minutes=15), NOW
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:jobs"
+UUID = "00000000-0000-4000-8000-00000000000{}"
 
 
 def callers_of(account: Account, statements: list[dict[str, Any]]) -> tuple[Any, ...]:
@@ -24,9 +27,9 @@ def callers_of(account: Account, statements: list[dict[str, Any]]) -> tuple[Any,
         policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
         stubber.add_response("get_policy", {"Policy": policy}, {"FunctionName": ARN})
         stubber.add_response("list_event_source_mappings", {"EventSourceMappings": []})
-        callers, gaps = LambdaCallers(client, account.clients.sqs).read(TARGET)
-    assert gaps == ()
-    return callers
+        reading = LambdaCallers(client, account.clients.sqs).read(TARGET)
+    assert reading.gaps == ()
+    return reading.callers
 
 
 def allow(principal: object, source: str | None = None, effect: str = "Allow") -> dict[str, Any]:
@@ -59,7 +62,7 @@ def test_metrics_are_read_over_all_pages_oldest_first(account: Account) -> None:
     assert by_name["Errors", "Sum"].points == ((NOW - minute, 1.0), (NOW, 2.0))
     assert by_name["Duration", "p99"].points == ()
     assert {s.period_s for s in series} == {60}
-    assert len({s.id for s in series}) == len(series) == 7
+    assert len({s.id for s in series}) == len(series) == 9
 
 
 def test_metrics_are_asked_for_the_function_as_a_whole(account: Account) -> None:
@@ -99,7 +102,10 @@ def test_a_metric_that_cloudwatch_could_not_give_is_not_taken_for_silence(
         ("events.amazonaws.com", "eventbridge", None),
         ("sns.amazonaws.com", "sns", None),
         ("s3.amazonaws.com", "s3", None),
-        ("iot.amazonaws.com", "other", None),
+        ("iot.amazonaws.com", "iot", None),
+        ("scheduler.amazonaws.com", "eventbridge", None),
+        ("states.eu-central-1.amazonaws.com", "stepfunctions", None),
+        ("logs.amazonaws.com", "other", None),
     ],
 )
 def test_a_service_in_the_resource_policy_is_a_caller(
@@ -128,7 +134,7 @@ def test_a_function_without_a_policy_or_mappings_has_no_callers(account: Account
     account.make_function()
     aws = account.clients
 
-    assert LambdaCallers(aws.lambda_, aws.sqs).read(TARGET) == ((), ())
+    assert LambdaCallers(aws.lambda_, aws.sqs).read(TARGET) == CallerReading((), (), ())
 
 
 def test_the_policy_of_the_alias_that_the_alarm_watches_counts_too(account: Account) -> None:
@@ -142,10 +148,10 @@ def test_the_policy_of_the_alias_that_the_alarm_watches_counts_too(account: Acco
                 "list_event_source_mappings", {"EventSourceMappings": []}, {"FunctionName": arn}
             )
         target = TARGET.model_copy(update={"qualifier": "live"})
-        callers, gaps = LambdaCallers(client, account.clients.sqs).read(target)
+        reading = LambdaCallers(client, account.clients.sqs).read(target)
 
-    assert [c.source for c in callers] == ["topic"]
-    assert gaps == ()
+    assert [c.source for c in reading.callers] == ["topic"]
+    assert reading.gaps == ()
 
 
 def test_a_queue_limits_the_timeout_by_its_visibility_timeout(account: Account) -> None:
@@ -160,11 +166,11 @@ def test_a_queue_limits_the_timeout_by_its_visibility_timeout(account: Account) 
     with Stubber(client) as stubber:
         stubber.add_client_error("get_policy", "ResourceNotFoundException")
         stubber.add_response("list_event_source_mappings", {"EventSourceMappings": mappings})
-        callers, gaps = LambdaCallers(client, account.clients.sqs).read(TARGET)
+        reading = LambdaCallers(client, account.clients.sqs).read(TARGET)
 
-    found = [(c.kind, c.source, c.timeout_limit_s) for c in callers]
-    assert found == [("sqs", QUEUE, 45.0), ("other", stream, None)]
-    assert gaps == ()
+    found = [(c.kind, c.source, c.timeout_limit_s) for c in reading.callers]
+    assert found == [("sqs", QUEUE, 45.0), ("kinesis", stream, None)]
+    assert reading.gaps == ()
 
 
 def test_what_cannot_be_read_of_the_callers_is_a_gap_each(account: Account) -> None:
@@ -172,14 +178,14 @@ def test_what_cannot_be_read_of_the_callers_is_a_gap_each(account: Account) -> N
     with Stubber(client) as stubber:
         stubber.add_client_error("get_policy", "AccessDeniedException")
         stubber.add_client_error("list_event_source_mappings", "AccessDeniedException")
-        callers, gaps = LambdaCallers(client, account.clients.sqs).read(TARGET)
+        reading = LambdaCallers(client, account.clients.sqs).read(TARGET)
 
-    assert callers == ()
-    assert [gap.source for gap in gaps] == [
+    assert reading.callers == ()
+    assert [gap.source for gap in reading.gaps] == [
         "callers/resource-policy",
         "callers/event-source-mappings",
     ]
-    assert "lambda:GetPolicy" in gaps[0].reason
+    assert "lambda:GetPolicy" in reading.gaps[0].reason
 
 
 def test_a_queue_that_cannot_be_asked_is_a_caller_and_a_gap(account: Account) -> None:
@@ -188,7 +194,74 @@ def test_a_queue_that_cannot_be_asked_is_a_caller_and_a_gap(account: Account) ->
     with Stubber(client) as stubber:
         stubber.add_client_error("get_policy", "ResourceNotFoundException")
         stubber.add_response("list_event_source_mappings", {"EventSourceMappings": mappings})
-        callers, gaps = LambdaCallers(client, account.clients.sqs).read(TARGET)
+        reading = LambdaCallers(client, account.clients.sqs).read(TARGET)
 
-    assert [(c.kind, c.timeout_limit_s) for c in callers] == [("sqs", None)]
-    assert [gap.source for gap in gaps] == [f"callers/{QUEUE}"]
+    assert [(c.kind, c.timeout_limit_s) for c in reading.callers] == [("sqs", None)]
+    assert [gap.source for gap in reading.gaps] == [f"callers/{QUEUE}"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Action": "lambda:InvokeFunctionUrl"},
+        {"Condition": {"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}},
+        {"Condition": {"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}}},
+    ],
+)
+def test_whoever_comes_by_the_functions_url_is_a_caller_of_that_kind(
+    account: Account, statement: dict[str, Any]
+) -> None:
+    (caller,) = callers_of(account, [allow("*") | statement])
+
+    assert (caller.kind, caller.timeout_limit_s) == ("function-url", None)
+
+
+def test_event_sources_tell_how_they_deal_with_failures(account: Account) -> None:
+    dead = {"deadLetterTargetArn": f"{QUEUE}-dead", "maxReceiveCount": "3"}
+    account.clients.sqs.create_queue(QueueName="jobs-dead")
+    account.clients.sqs.create_queue(
+        QueueName="jobs",
+        Attributes={"VisibilityTimeout": "45", "RedrivePolicy": json.dumps(dead)},
+    )
+    client: Any = account.clients._session.client("lambda")
+    table = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/t/stream/2026"
+    mappings = [
+        {
+            "UUID": UUID.format(1),
+            "EventSourceArn": QUEUE,
+            "State": "Enabled",
+            "BatchSize": 10,
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        },
+        {
+            "UUID": UUID.format(2),
+            "EventSourceArn": table,
+            "State": "Disabled",
+            "MaximumRetryAttempts": 2,
+            "LastProcessingResult": "PROBLEM: Function call failed",
+        },
+        {"UUID": UUID.format(3), "State": "Enabled", "MaximumRetryAttempts": -1},
+    ]
+    with Stubber(client) as stubber:
+        stubber.add_client_error("get_policy", "ResourceNotFoundException")
+        stubber.add_response("list_event_source_mappings", {"EventSourceMappings": mappings})
+        reading = LambdaCallers(client, account.clients.sqs).read(TARGET)
+
+    queue, stream, other = reading.event_sources
+    assert (queue.kind, queue.batch_size, queue.most_receives) == ("sqs", 10, 3)
+    assert queue.has_partial_responses
+    assert (stream.kind, stream.state, stream.most_retries) == ("dynamodb", "Disabled", 2)
+    assert stream.last_result == "PROBLEM: Function call failed"
+    assert (other.kind, other.source, other.most_retries) == (
+        "other",
+        f"mapping {UUID.format(3)}",
+        None,
+    )
+    assert [c.kind for c in reading.callers] == ["sqs", "other"], "what is disabled calls nobody"
+
+
+@pytest.mark.parametrize("policy", ["", "no json", "{}", "[]", '{"maxReceiveCount": null}'])
+def test_a_redrive_policy_that_says_nothing_sets_no_limit(policy: str) -> None:
+    mapping = {"EventSourceArn": QUEUE}
+
+    assert event_source(mapping, {"RedrivePolicy": policy}).most_receives is None

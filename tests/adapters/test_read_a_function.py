@@ -135,3 +135,37 @@ def test_no_environment_value_reaches_a_log_at_any_level(
     logging.getLogger("test").debug("%s", json.dumps(read.as_json()))
     assert caplog.text
     assert not [value for value in ENV.values() if value in caplog.text]
+
+
+def test_what_overrides_an_image_and_why_it_does_not_run_are_seen(
+    scripted: ScriptedLambda,
+) -> None:
+    scripted.reads(
+        PackageType="Image",
+        ImageConfigResponse={
+            "ImageConfig": {"Command": ["app.main"], "EntryPoint": ["/run.sh", "-x"]},
+            "Error": {"ErrorCode": "ImageAccessDenied", "Message": "no access"},
+        },
+        FileSystemConfigs=[{"Arn": "arn:aws:elasticfilesystem:x", "LocalMountPath": "/mnt/a"}],
+        State="Failed",
+        StateReasonCode="ImageDeleted",
+        StateReason="The image is gone.",
+        LastUpdateStatus="Failed",
+        LastUpdateStatusReasonCode="InvalidImage",
+    ).describes()
+
+    read = scripted.functions.read(TARGET)
+
+    assert (read.image_command, read.image_entry_point) == (("app.main",), ("/run.sh", "-x"))
+    assert read.has_file_system
+    assert read.state_reason == (
+        "ImageDeleted: The image is gone.; InvalidImage; ImageAccessDenied: no access"
+    )
+
+
+def test_a_function_that_runs_gives_no_reason_why_it_does_not(scripted: ScriptedLambda) -> None:
+    scripted.reads().describes()
+
+    read = scripted.functions.read(TARGET)
+
+    assert (read.state_reason, read.image_command, read.has_file_system) == ("", (), False)

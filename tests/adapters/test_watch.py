@@ -15,10 +15,11 @@ from autorepair.aws.enrolment import TaggedFunctions
 from autorepair.aws.executions import StepFunctionsExecutions
 from autorepair.aws.incident_state import DynamoIncidentState
 from autorepair.aws.standing_alarms import CloudWatchStandingAlarms
+from autorepair.aws.unsent_messages import DynamoUnsentMessages
 from autorepair.domain.change import Change, ChangeRecord, TimeoutSetting
 from autorepair.domain.errors import AccessDeniedError, TransientServiceError
 from autorepair.steps.alarm_event import read_event
-from autorepair.watch import Execution
+from autorepair.watch import Execution, Unsent
 
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:repair"
 EXECUTION = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:repair:one"
@@ -146,15 +147,37 @@ def standing(account: Account) -> CloudWatchStandingAlarms:
     return CloudWatchStandingAlarms(account.clients.cloudwatch, account_id=ACCOUNT, region=REGION)
 
 
-def test_only_alarms_on_functions_that_stand_in_alarm_are_given(account: Account) -> None:
+def test_only_alarms_that_stand_in_alarm_are_given(account: Account) -> None:
     put_alarm(account, "mine")
     put_alarm(account, "well-again", "OK")
-    put_alarm(
-        account, "of-a-queue", Namespace="AWS/SQS", MetricName="Age", Statistic="Sum", Period=60
-    )
     (alarm,) = standing(account).standing()
     assert alarm.name == "mine"
-    assert alarm.function_names == frozenset({"orders"})
+
+
+def test_a_composite_alarm_is_given_with_its_rule_and_suppressor(account: Account) -> None:
+    client: Any = account.clients._session.client("cloudwatch")
+    composite = {
+        "AlarmName": "all",
+        "AlarmArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:all",
+        "AlarmRule": 'ALARM("mine")',
+        "ActionsSuppressor": "maintenance",
+        "ActionsSuppressorWaitPeriod": 90,
+        "StateValue": "ALARM",
+        "StateReason": "mine went off",
+        "StateUpdatedTimestamp": NOW,
+        "StateTransitionedTimestamp": NOW - timedelta(minutes=9),
+    }
+    asked = {"StateValue": "ALARM", "AlarmTypes": ["CompositeAlarm", "MetricAlarm"]}
+    with Stubber(client) as stubber:
+        stubber.add_response("describe_alarms", {"CompositeAlarms": [composite]}, asked)
+        alarms = CloudWatchStandingAlarms(client, account_id=ACCOUNT, region=REGION)
+        (alarm,) = alarms.standing()
+    assert (alarm.name, alarm.since) == ("all", NOW - timedelta(minutes=9))
+    sighting = read_event(alarm.event, started_at=NOW)
+    assert (sighting.alarm.kind, sighting.rule, sighting.wait_s) == (
+        "composite", 'ALARM("mine")', 90,
+    )  # fmt: skip
+    assert json.loads(json.dumps(alarm.event)) == alarm.event
 
 
 def test_the_event_is_one_that_the_intake_reads(account: Account) -> None:
@@ -187,7 +210,7 @@ def test_metric_math_on_a_function_is_read_as_such(account: Account) -> None:
     (alarm,) = standing(account).standing()
     sighting = read_event(alarm.event, started_at=alarm.since)
     assert sighting.alarm.kind == "metric_math"
-    assert alarm.function_names == frozenset({"orders"})
+    assert [function.function_name for function in sighting.functions] == ["orders"]
 
 
 # ------------------------------------------------------------------------------ unsettled incidents
@@ -220,6 +243,15 @@ def test_an_open_incident_is_listed_whole_until_it_is_closed(state: DynamoIncide
     assert state.open_incident(TARGET) is None
 
 
+def test_the_place_of_one_incident_is_taken_and_of_no_other(state: DynamoIncidentState) -> None:
+    state.open(incident("i1"))
+    assert state.open(incident("i2"), instead_of="another").incident_id == "i1"
+    assert state.open(incident("i2"), instead_of="i1").incident_id == "i2"
+    standing = state.open(incident("i3"), instead_of="i1")
+    assert (standing.incident_id, standing.opened_at) == ("i2", NOW)
+    assert [one.incident.id for one in state.unsettled()] == ["i2"]
+
+
 @pytest.mark.parametrize("status", ["planned", "applied"])
 def test_an_unfinished_change_is_listed_until_it_is_settled(
     state: DynamoIncidentState, status: str
@@ -249,3 +281,54 @@ def test_the_moment_of_closing_is_kept_for_the_cooldown(
     closed = state.last_closed(TARGET)
     assert closed is not None
     assert (closed.incident_id, closed.closed_at) == ("i1", NOW + timedelta(minutes=5))
+
+
+# ---------------------------------------------------------------------------------- unsent messages
+
+
+def unsent(number: int = 1, minutes: int = 0) -> Unsent:
+    return Unsent(
+        incident=incident(f"i{number}"),
+        subject=f"[Auto-Repair] repaired: orders {number}",
+        body="It works again.\n自动修复\n",
+        attributes={"kind": "incident_closed", "outcome": "repaired"},
+        since=NOW + timedelta(minutes=minutes),
+    )
+
+
+@pytest.fixture
+def messages(account: Account) -> DynamoUnsentMessages:
+    return DynamoUnsentMessages(account.clients.dynamodb, table=STATE_TABLE)
+
+
+def test_messages_are_given_whole_and_oldest_first(messages: DynamoUnsentMessages) -> None:
+    messages.keep(unsent(1, minutes=5))
+    messages.keep(unsent(2))
+    assert list(messages.kept()) == [unsent(2), unsent(1, minutes=5)]
+
+
+def test_a_newer_message_of_an_incident_takes_the_place_and_is_not_forgotten_with_the_older(
+    messages: DynamoUnsentMessages,
+) -> None:
+    messages.keep(unsent())
+    messages.keep(unsent(minutes=5))
+    messages.forget(unsent())
+    assert list(messages.kept()) == [unsent(minutes=5)]
+    messages.forget(unsent(minutes=5))
+    messages.forget(unsent(minutes=5))
+    assert list(messages.kept()) == []
+
+
+def test_an_unsent_message_is_no_unsettled_incident(
+    messages: DynamoUnsentMessages, state: DynamoIncidentState
+) -> None:
+    messages.keep(unsent())
+    assert list(state.unsettled()) == []
+
+
+def test_messages_that_may_not_be_read_are_an_error(account: Account) -> None:
+    client: Any = account.clients._session.client("dynamodb")
+    with Stubber(client) as stubber:
+        stubber.add_client_error("query", "AccessDeniedException")
+        with pytest.raises(AccessDeniedError, match="dynamodb:Query"):
+            list(DynamoUnsentMessages(client, table=STATE_TABLE).kept())

@@ -214,7 +214,7 @@ def test_clients_are_made_while_the_environment_starts(
 def test_every_adapter_declares_what_each_method_of_its_port_needs(account: Account) -> None:
     given = wiring.Settings.from_environment(VARIABLES)
     connected = wiring.connected(given, account.clients)
-    without_aws = {"clock", "advisor", "account_id", "region", "is_approval_required"}
+    without_aws = {"clock", "account_id", "region", "is_approval_required"}
 
     for name, protocol in get_type_hints(Ports).items():
         if name in without_aws:

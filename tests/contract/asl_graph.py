@@ -122,13 +122,15 @@ def error_names(state: State) -> frozenset[str]:
 
 def _keys_after(state: State, before: frozenset[str], caught: str | None) -> frozenset[str]:
     if caught is not None:
-        return before | {caught}
+        # The error itself takes the place of the whole.
+        return frozenset({"Error", "Cause"}) if caught == "$" else before | {caught}
     if state["Type"] not in {"Task", "Pass"}:
         return before
     key = _top_key(state.get("ResultPath", "$"))
     if key != "$":
         return before | {key}
-    return frozenset(name.removesuffix(".$") for name in state.get("ResultSelector", {}))
+    whole = state.get("ResultSelector") or state.get("Parameters") or {}
+    return frozenset(name.removesuffix(".$") for name in whole)
 
 
 def _reachable_from(start: str, definition: Definition) -> set[str]:

@@ -180,7 +180,7 @@ def test_the_key_is_used_directly_for_snapshots_only_and_by_writers_only(stack: 
         and not templates.mentions(s.get("Condition"), "kms:ViaService")
     ]
     functions = templates.functions(stack)
-    sealing = ("ExecuteRepairFunction", "RollBackRepairFunction", "VerifyRepairFunction")
+    sealing = ("ExecuteRepairFunction", "VerifyRepairFunction")
     assert direct["kms:Decrypt"] == {templates.role_of(functions[name]) for name in WRITERS}
     assert direct["kms:Encrypt"] == {templates.role_of(functions[name]) for name in sealing}
     assert free == []

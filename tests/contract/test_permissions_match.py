@@ -18,13 +18,20 @@ STATES = tuple(
     graph.tasks_of(json.loads((templates.ROOT / "statemachine/repair.asl.json").read_text()))
 )
 
-# `functions.apply` declares what it may need for any change. Undoing puts back what was absent or
-# sealed, never what is declared, and seals nothing itself.
-NOT_FOR_UNDOING = {
-    ("kms:Encrypt", ""),
-    ("secretsmanager:DescribeSecret", ""),
-    ("secretsmanager:GetSecretValue", ""),
-    ("ssm:GetParameter", ""),
+# `functions.apply` declares what it may need for any change. Undoing replaces what was declared or
+# absent, never what is sealed, so it seals nothing.
+NOT_FOR_UNDOING = {("kms:Encrypt", "")}
+UNDOING = {"HandleFailure", "Reconcile", "RollBackRepair"}
+# What no adapter asks for: tables, bucket and topic use the key on behalf of whoever uses them, and
+# the runtime logs and traces.
+OF_THE_SURROUNDINGS = {
+    ("kms:Decrypt", ""),
+    ("kms:DescribeKey", ""),
+    ("kms:GenerateDataKey", ""),
+    ("logs:CreateLogStream", ""),
+    ("logs:PutLogEvents", ""),
+    ("xray:PutTelemetryRecords", ""),
+    ("xray:PutTraceSegments", ""),
 }
 
 
@@ -37,6 +44,8 @@ def _ports() -> Ports:
         "AWS_REGION": "us-east-1",
         "ENVIRONMENT": "dev",
         "ENABLE_APPROVAL_WORKFLOW": "false",
+        # What a model and a Knowledge Base take is only granted where they are configured.
+        "DIAGNOSIS_MODE": "rules_then_model",
         "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:x",
     }
     return connected(Settings.from_environment(variables), Clients("us-east-1"))
@@ -55,11 +64,7 @@ def _needed(state: str) -> set[tuple[str, str]]:
         table = "AuditTableName" if port == "audit" else "StateTableName"
         for action in declared.get(method, frozenset()):
             needed.add((action, table if action.startswith("dynamodb:") else ""))
-    if state == "HandleFailure":
-        needed -= NOT_FOR_UNDOING
-    if state == "Reconcile":
-        needed -= NOT_FOR_UNDOING - {("ssm:GetParameter", "")}
-    return needed
+    return needed - NOT_FOR_UNDOING if state in UNDOING else needed
 
 
 def _allowed(state: str) -> set[tuple[str, str]]:
@@ -81,6 +86,25 @@ def _table_of(statement: templates.Statement) -> str:
 @pytest.mark.parametrize("state", [*STATES, "Reconcile"])
 def test_a_step_may_do_what_its_adapters_need(state: str) -> None:
     assert _needed(state) - _allowed(state) == set()
+
+
+@pytest.mark.parametrize("state", [*STATES, "Reconcile"])
+def test_a_step_may_do_nothing_that_its_adapters_do_not_need(state: str) -> None:
+    more = _allowed(state) - _needed(state) - OF_THE_SURROUNDINGS
+    assert more == set()
+
+
+def test_a_grant_that_nothing_needs_would_be_seen() -> None:
+    unused = ("cloudwatch:DescribeAlarms", "")
+    assert unused in _allowed("ExecuteRepair") & _needed("ExecuteRepair")
+    assert unused not in _needed("DetermineAction") | OF_THE_SURROUNDINGS
+
+
+@pytest.mark.parametrize("state", sorted(UNDOING))
+def test_an_undo_may_read_what_is_declared(state: str) -> None:
+    """Or it could not tell what a cut-short change has set from what a person has set since."""
+    reading = {("ssm:GetParameter", ""), ("secretsmanager:GetSecretValue", "")}
+    assert reading <= _needed(state) & _allowed(state)
 
 
 def test_the_needs_of_a_step_are_found_through_the_modules_it_uses() -> None:

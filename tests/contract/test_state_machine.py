@@ -28,6 +28,7 @@ PIN = Path(__file__).parent / "asl_validator"
 
 KEY_OF = {
     "ParseAlarmEvent": "$",  # it begins the state data: {"incident": ...}
+    "IntakeFailed": "$",  # nothing of the raw event is taken for state data
     "CollectMetricsAndLogs": "evidence",
     "DiagnoseIssue": "diagnosis",
     "DetermineAction": "decision",
@@ -222,7 +223,20 @@ def test_a_catch_writes_the_failure_or_the_missing_answer(definition: graph.Defi
         for name in names
         if name.endswith(".Catch") and key != "failure"
     }
-    assert catches == {("approval", "RequestApproval.Catch")}
+    assert catches == {("approval", "RequestApproval.Catch"), ("$", "ParseAlarmEvent.Catch")}
+
+
+def test_nothing_of_the_raw_event_reaches_the_handling_of_a_failure_but_as_the_event(
+    definition: graph.Definition,
+) -> None:
+    states = graph.states_of(definition)
+    (catcher,) = states["ParseAlarmEvent"]["Catch"]
+    assert (catcher["ResultPath"], catcher["Next"]) == ("$", "IntakeFailed")
+    failed = states["IntakeFailed"]
+    assert failed["Parameters"] == {"failure.$": "$", "event.$": "$$.Execution.Input"}
+    assert failed["Next"] == "HandleFailure"
+    by_intake = {n for n, s in states.items() if "IntakeFailed" in dict(graph.successors(s))}
+    assert by_intake == {"ParseAlarmEvent"}
 
 
 def test_every_task_is_limited_in_time(definition: graph.Definition) -> None:
@@ -258,9 +272,8 @@ def test_every_task_hands_failures_over(definition: graph.Definition) -> None:
     for name, state in graph.tasks_of(definition).items():
         last = state["Catch"][-1]
         assert last["ErrorEquals"] == ["States.ALL"], name
-        assert last["Next"] == ("RepairFailed" if name == "HandleFailure" else "HandleFailure"), (
-            name
-        )
+        ways = {"HandleFailure": "RepairFailed", "ParseAlarmEvent": "IntakeFailed"}
+        assert last["Next"] == ways.get(name, "HandleFailure"), name
 
 
 def test_a_failed_run_ends_in_a_failure(definition: graph.Definition) -> None:
@@ -312,7 +325,12 @@ def test_steps_get_only_what_the_contract_gives_them(definition: graph.Definitio
         "task_token.$": "$$.Task.Token",
         "state.$": "$",
     }
-    others = set(tasks) - {"ParseAlarmEvent", "RequestApproval"}
+    assert tasks["HandleFailure"]["Parameters"] == {
+        "execution_arn.$": "$$.Execution.Id",
+        "started_at.$": "$$.Execution.StartTime",
+        "state.$": "$",
+    }
+    others = set(tasks) - {"ParseAlarmEvent", "RequestApproval", "HandleFailure"}
     assert [n for n in others if "Parameters" in tasks[n] or "InputPath" in tasks[n]] == []
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from samtranslator.translator.transform import transform
 
+from autorepair.domain.change import RepairKind
 from autorepair.domain.policy import Mode, Policy, parse_policy
 from contract import asl_graph as graph
 from contract import templates
@@ -249,13 +250,36 @@ def test_an_environment_has_its_deploy_time_values(
         assert value in map(str, parameter.get("AllowedValues", [value])), name
 
 
-def test_the_default_policy_is_the_codes_own_with_the_modes_set() -> None:
-    text = templates.load("template.yaml")["Parameters"]["PolicyJson"]["Default"]
-    policy = parse_policy(text)
+def test_a_deployment_never_writes_over_a_policy_that_was_edited() -> None:
+    """CloudFormation writes a resource whose properties differ from the last deployment's.
+
+    So these are the ones of the first deployment, for ever. What is to change for everybody
+    changes in `autorepair.domain.policy`, what is to change for one account in its parameter.
+    """
+    parameter = templates.load("stacks/main.yaml")["Resources"]["PolicyParameter"]
+    assert parameter == {
+        "Type": "AWS::SSM::Parameter",
+        "DeletionPolicy": "RetainExceptOnCreate",
+        "UpdateReplacePolicy": "Retain",
+        "Properties": {
+            "Name": {"Fn::Sub": "/lambda-auto-repair/${Environment}/policy"},
+            "Type": "String",
+            "Description": "What Lambda Auto-Repair may do by itself. "
+            "Unreadable or invalid means observe.",
+            "Value": '{"modes":{"set_timeout":"auto","set_memory":"auto","set_env":"ask",'
+            '"set_ephemeral_storage":"ask","set_reserved_concurrency":"ask",'
+            '"rollback_version":"ask"}}',
+        },
+    }
+
+
+def test_the_first_policy_is_the_codes_own_with_the_modes_set() -> None:
+    main = templates.load("stacks/main.yaml")["Resources"]
+    policy = parse_policy(main["PolicyParameter"]["Properties"]["Value"])
     automatic = {kind for kind, mode in policy.modes.items() if mode is Mode.AUTO}
     assert policy.model_copy(update={"modes": {}}) == Policy()
     assert automatic == {"set_timeout", "set_memory"}
-    assert len(text) <= 4096  # what an SSM parameter holds
+    assert set(policy.modes) == set(RepairKind)
 
 
 def test_a_quick_step_is_reported_before_it_runs_into_its_timeout(stack: Template) -> None:

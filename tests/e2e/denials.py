@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
+from autorepair.steps.intake import incident_id_of
 from autorepair_lab.account.call import Call, ErrorReply
 from autorepair_lab.clients import DUMMY_KEY
 from autorepair_lab.lab import LAB_POLICY, REGION, Lab
@@ -56,7 +57,7 @@ class Ended:
 
     status: str
     entered: tuple[str, ...]
-    incident_id: str | None
+    incident_id: str
     records: tuple[dict[str, Any], ...]
     messages: tuple[str, ...]
     env: dict[str, str]
@@ -92,7 +93,8 @@ class Runs:
         policy = LAB_POLICY.model_dump(mode="json")
         policy["modes"] |= {"set_env": mode}
         policy["settle_s"] = 0
-        policy["approval"] = {"timeout_s": 1}
+        # Long enough for a cold start on a busy machine: the question has to be asked first.
+        policy["approval"] = {"timeout_s": 8}
         policy["verification"] |= {
             "window_s": 1, "max_windows": 1, "min_invocations": 1, "unverified": "roll_back",
         }  # fmt: skip
@@ -117,6 +119,8 @@ class Runs:
         status = self._wait(execution)
         self.gate.denied = frozenset()
         entered, incident_id = self._history(execution)
+        # Of an intake that failed no state data tell; its record is under the execution's own id.
+        incident_id = incident_id or self._id_of(execution)
         ended = Ended(
             status=status,
             entered=entered,
@@ -163,9 +167,11 @@ class Runs:
                 incident_id = incident["id"] if incident else incident_id
         return tuple(entered), incident_id
 
-    def _records(self, incident_id: str | None) -> tuple[dict[str, Any], ...]:
-        if incident_id is None:
-            return ()
+    def _id_of(self, execution: str) -> str:
+        found = self._machines.describe_execution(executionArn=execution)
+        return incident_id_of(execution, started_at=found["startDate"].astimezone(UTC))
+
+    def _records(self, incident_id: str) -> tuple[dict[str, Any], ...]:
         answer = self._lab.clients.dynamodb.query(
             TableName=self._lab.ready.audit_table,
             KeyConditionExpression="incident_id = :id",

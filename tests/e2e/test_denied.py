@@ -122,10 +122,10 @@ def faults_of(ended: Ended, *allowed: dict[str, str]) -> list[str]:
         faults.append(f"status {ended.status}")
     if ended.env not in allowed:
         faults.append(f"left with {sorted(ended.env)}")
-    # Before there is an incident there is nothing to close.
-    if ended.incident_id is not None and ended.outcome is None:
+    if ended.outcome is None:
         faults.append("not closed")
-    if not ended.messages:
+    # A message that cannot be sent is kept, and reconcile sends it.
+    if not ended.messages and "message_undelivered" not in ended.kinds:
         faults.append("nobody told")
     faults += [f"shown: {m}" for m in ended.messages if NOT_FOR_PEOPLE.search(m)]
     return faults

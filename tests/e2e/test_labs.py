@@ -119,11 +119,17 @@ def test_a_patient_can_be_driven_over_http_and_a_stopped_lab_leaves_nothing() ->
         patient = str(PROJECT / "lab/patients/forgetful-orders")
         call(endpoint, "/_lab/patients", {"path": patient})
         call(endpoint, "/_lab/patients/forgetful-orders/break", {})
+        status, reply = call(endpoint, "/_lab/patients/forgetful-orders/break", {})
+        assert (status, "has not ended" in reply["error"]) == (409, True), reply
         row = _wait_for_an_outcome(endpoint, "forgetful-orders")
         assert (row["outcome"], row["action"]) == ("repaired", "set_env")
         inbox = call(endpoint, "/_lab/inbox")[1]
         assert {"topic", "subject", "message", "attributes", "at"} == set(inbox[0])
         assert "orders-lab" not in json.dumps(inbox), "a declared value has no place in a message"
+        again = _break_again(endpoint, "forgetful-orders")
+        assert again["incident"] not in {None, row["incident"]}
+        assert (again["failed_before"], again["action"]) == (0, None), "it had been repaired"
+        assert again["before"] == again["after"] == row["after"]
         children = descendants(process.pid)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
@@ -153,6 +159,14 @@ def _cmdline(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.Error:
         return []
+
+
+def _break_again(endpoint: str, name: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 30
+    while call(endpoint, f"/_lab/patients/{name}/break", {})[0] != 202:
+        assert time.monotonic() < deadline, f"{name} cannot be broken again"
+        time.sleep(0.2)
+    return _wait_for_an_outcome(endpoint, name)
 
 
 def _wait_for_an_outcome(endpoint: str, name: str) -> dict[str, Any]:

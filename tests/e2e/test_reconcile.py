@@ -250,11 +250,42 @@ def test_an_intake_that_fails_after_opening_is_closed_behind_it(lab: Lab) -> Non
         lab, "lambda-auto-repair-parse-alarm-event-dev", "PutItem", lab.ready.audit_table
     )
     lab.account.add_interceptor(refusal)
+    before = runs(lab)
     lab.raise_alarm(patient)
     until(lambda: kinds(lab, patient) == ["failure_handled", "incident_closed"], "the closing")
     refusal.is_on = False
     until(lambda: open_item(lab, patient) is None, "room for the next incident")
-    assert "RepairFailed" in messages(lab, patient)[-1]["message"]
+    until(lambda: runs(lab) > before, "reconcile, called because the execution failed")
+    (message,) = messages(lab, patient)
+    assert "AccessDeniedError" in message["message"]
+    assert records(lab, patient)[0]["incident"] in message["message"]
+
+
+def test_an_intake_that_fails_before_opening_leaves_a_record_and_one_message(
+    lab: Lab, machines: SFNClient
+) -> None:
+    patient = admitted(lab, "intake-fails-early")
+    refusal = Refusal(
+        lab, "lambda-auto-repair-parse-alarm-event-dev", "PutItem", lab.ready.state_table
+    )
+    lab.account.add_interceptor(refusal)
+    before = runs(lab)
+    # Who starts it by hand may claim anything: none of it is believed.
+    forged = {"incident": {"id": "inc-forged"}, "failure": {"Error": "forged"}}
+    event = {"functionName": patient.function_name, "manual": True, **forged}
+    execution = machines.start_execution(
+        stateMachineArn=lab.ready.state_machine_arn, input=json.dumps(event)
+    )["executionArn"]
+    until(lambda: kinds(lab, patient) == ["failure_handled", "incident_closed"], "the record")
+    refusal.is_on = False
+    until(lambda: runs(lab) > before, "reconcile, called because the execution failed")
+    assert machines.describe_execution(executionArn=execution)["status"] == "FAILED"
+    (message,) = messages(lab, patient)
+    assert "forged" not in message["message"]
+    assert records(lab, patient)[0]["incident"] in message["message"]
+    assert open_item(lab, patient) is None
+    tick(lab)
+    assert len(messages(lab, patient)) == 1
 
 
 def test_a_change_left_planned_by_a_killed_step_is_settled_when_its_lease_is_past(

@@ -15,7 +15,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from autorepair_lab.clients import DUMMY_KEY
-from autorepair_lab.lab import PROJECT, REGION, Lab, runtime
+from autorepair_lab.interpreter import runtime
+from autorepair_lab.lab import PROJECT, REGION, Lab
 from autorepair_lab.patient import read_patient
 
 if TYPE_CHECKING:

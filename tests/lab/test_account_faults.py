@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from autorepair_lab.account.faults import FaultsInvalidError, load_faults, parse_faults
+from autorepair_lab.clients import Clients
 from lab.account_support import create_function, running_lab
 
 
@@ -93,6 +94,23 @@ def test_an_invocation_made_by_nobody_kills_the_function_it_started(tmp_path: Pa
         assert lab.runtime.killed == ["victim"]
 
 
+def test_a_fault_is_not_used_up_by_the_lab_itself(tmp_path: Path) -> None:
+    text = '[{"service":"dynamodb","operation":"ListTables","nth":[1],"do":{"status":400}}]'
+    with running_lab(tmp_path, faults=parse_faults(text)) as lab:
+        assert Clients(lab.account.endpoint, "us-east-1").dynamodb.list_tables()["TableNames"] == []
+        with pytest.raises(ClientError):
+            lab.client("dynamodb").list_tables()
+
+
+def test_the_traffic_that_the_lab_drives_can_be_struck(tmp_path: Path) -> None:
+    text = '[{"service":"lambda","operation":"Invoke","do":{"error":"TooManyRequestsException"}}]'
+    with running_lab(tmp_path, faults=parse_faults(text)) as lab:
+        functions = Clients(lab.account.endpoint, "us-east-1").lambda_
+        create_function(lab.client("lambda"), "busy")
+        with pytest.raises(functions.exceptions.TooManyRequestsException):
+            functions.invoke(FunctionName="busy")
+
+
 def test_a_rate_draws_the_same_calls_for_the_same_seed(tmp_path: Path) -> None:
     text = (
         '[{"service":"kms","operation":"ListKeys","rate":0.5,"seed":7,'
@@ -117,6 +135,11 @@ def _fails(call: object) -> bool:
     return False
 
 
+def named(service: str, operation: str, **match: object) -> str:
+    fault = {"service": service, "operation": operation, "match": match, "do": {"status": 500}}
+    return json.dumps([fault])
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -133,6 +156,15 @@ def _fails(call: object) -> bool:
             "not both",
         ),
         ('[{"service":"sns","operation":"Publish","do":{"explode":true}}]', "explode"),
+        (named("dynamo", "PutItem"), "no service 'dynamo': did you mean dynamodb"),
+        (named("DynamoDB", "PutItem"), "did you mean dynamodb"),
+        (named("states", "StartExecution"), r"did you mean stepfunctions\?"),
+        (named("zzzzzzzz", "PutItem"), "botocore knows no service 'zzzzzzzz'"),
+        (named("lambda", "UpdateFunctionConfig"), "did you mean .*UpdateFunctionConfiguration"),
+        (named("lambda", "update_function_code"), "did you mean UpdateFunctionCode"),
+        (named("bedrock", "Converse"), r"did you mean Converse of bedrock-runtime\?"),
+        (named("lambda", "Invoke", Function="x"), "no parameter 'Function': did you mean Fun"),
+        (named("kms", "ListAliases", zzzzzz=1), "kms.ListAliases takes no parameter 'zzzzzz'"),
     ],
 )
 def test_a_bad_list_of_faults_says_what_is_wrong_with_it(text: str, said: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 from autorepair.domain.change import RepairKind
 from autorepair.domain.incident import Outcome
 from autorepair_lab.admission import zipped
+from autorepair_lab.interpreter import runtime
 from autorepair_lab.patient import Patient, PatientError, read_patient, read_patients
 from autorepair_lab.row import Reading, Row, faults_of
 
@@ -80,11 +81,28 @@ def test_an_action_of_null_means_that_none_may_be_tried(tmp_path: Path) -> None:
         ({"memory_mb": 64}, "memory_mb"),
         ({"expect": {"outcome": "healed"}}, "expect.outcome"),
         ({"handler": "other.handler"}, "other.py"),
+        ({"handler": "handler"}, "of the form module.function"),
+        ({"runtime": "nodejs22.x"}, r"cannot run nodejs22\.x, it has python3\.\d+ only"),
+        ({"runtime": "python2.7"}, r"cannot run python2\.7"),
     ],
 )
 def test_a_wrong_field_is_named(tmp_path: Path, over: dict[str, object], said: str) -> None:
     with pytest.raises(PatientError, match=said):
         read_patient(make_patient(tmp_path / "slow", **over))
+
+
+def test_a_patient_may_name_the_runtime_that_the_lab_has(tmp_path: Path) -> None:
+    assert read_patient(make_patient(tmp_path / "slow", runtime=runtime())).runtime == runtime()
+
+
+@pytest.mark.parametrize("name", ["two words", "größe", "a.b", "a:b", "x" * 57])
+def test_a_folder_whose_name_cannot_name_a_function_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(PatientError, match=r"name becomes the name of a function.*rename"):
+        read_patient(make_patient(tmp_path / name))
+
+
+def test_the_longest_name_of_a_folder_gives_the_longest_name_of_a_function(tmp_path: Path) -> None:
+    assert len(read_patient(make_patient(tmp_path / ("x" * 56))).function_name) == 64
 
 
 def test_a_file_that_is_not_json_is_named(tmp_path: Path) -> None:
@@ -142,3 +160,23 @@ def test_a_row_as_expected_has_no_faults(patient: Patient) -> None:
 def test_every_difference_is_said(patient: Patient, over: dict[str, object], said: str) -> None:
     faults = faults_of(good_row(**over), patient)
     assert len([fault for fault in faults if said in fault]) == 1
+
+
+RELEASE = {"alias": "live", "traffic": [{"payload": {}, "count": 2}]}
+
+
+def test_the_traffic_of_a_released_patient_goes_to_its_alias(tmp_path: Path) -> None:
+    make_patient(tmp_path / "slow" / "former")
+    patient = read_patient(make_patient(tmp_path / "slow", release=RELEASE))
+    assert patient.invoked_name == "patient-slow:live"
+    assert read_patient(make_patient(tmp_path / "plain")).invoked_name == "patient-plain"
+
+
+def test_a_release_without_the_code_before_it_is_told(tmp_path: Path) -> None:
+    with pytest.raises(PatientError, match=r"needs former/app.py"):
+        read_patient(make_patient(tmp_path / "slow", release=RELEASE))
+
+
+def test_an_alias_that_lambda_would_not_take_is_told(tmp_path: Path) -> None:
+    with pytest.raises(PatientError, match=r"release\.alias"):
+        read_patient(make_patient(tmp_path / "slow", release={**RELEASE, "alias": "a b"}))

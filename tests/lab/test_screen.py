@@ -97,6 +97,7 @@ def test_the_table_at_the_end_says_what_was_changed(patient: Patient, tmp_path: 
     [
         ({"after": BEFORE, "outcome": Outcome.ROLLED_BACK}, "set_timeout taken back"),
         ({"after": BEFORE, "action": RepairKind.SET_ENV}, "set_env (value)"),
+        ({"after": BEFORE, "action": RepairKind.ROLLBACK_VERSION}, "rollback_version (alias)"),
         ({"after": BEFORE, "action": None}, "none"),
         ({"action": None}, "timeout 3 → 6 s (by hand)"),
     ],

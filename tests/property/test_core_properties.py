@@ -74,7 +74,9 @@ EVENTS = st.lists(
 @given(EVENTS)
 def test_no_log_text_in_any_order_ever_raises(events: list[RawEvent]) -> None:
     invocations, lines = assemble(events)
-    assert sorted(line.id for line in lines) == sorted(event.id for event in events)
+    # Lines that go on with a trace are one event with its first.
+    assert {line.id for line in lines} <= {event.id for event in events}
+    assert len({line.id for line in lines}) == len(lines)
     assert len({i.request_id for i in invocations}) == len(invocations)
     assert {line.request_id for line in lines} <= {None, *(i.request_id for i in invocations)}
 
@@ -168,15 +170,16 @@ def test_no_timeout_is_lowered_or_passes_a_cap_or_a_caller(
         assert isinstance(result.after, TimeoutSetting)
         limits = [c.timeout_limit_s for c in callers if c.timeout_limit_s is not None]
         assert present < result.after.timeout_s <= min([cap, *limits])
+        # A fitted need has a fifth to spare.
         if basis != "doubled":
-            assert result.after.timeout_s >= need_ms / 1000
+            assert result.after.timeout_s >= need_ms / 1000 / (1.2 if basis == "fitted" else 1.0)
 
 
 @given(
     present=st.integers(128, 10_240),
     cap=st.integers(128, 10_240),
     need_mb=st.floats(0, 20_000),
-    basis=st.sampled_from(["doubled", "observed", "formerly_sufficient"]),
+    basis=st.sampled_from(["doubled", "observed", "formerly_sufficient", "processor"]),
 )
 def test_no_memory_is_lowered_or_passes_a_cap(
     present: int, cap: int, need_mb: float, basis: str

@@ -5,7 +5,17 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 
-from autorepair.domain.change import Absent, Change, EnvironmentSetting, Setting, TimeoutSetting
+from autorepair.domain.change import (
+    Absent,
+    AliasSetting,
+    Change,
+    EnvironmentSetting,
+    EphemeralStorageSetting,
+    MemorySetting,
+    ReservedConcurrencySetting,
+    Setting,
+    TimeoutSetting,
+)
 from autorepair.domain.configuration import (
     ENROLMENT_TAG,
     ENROLMENT_VALUE,
@@ -13,6 +23,7 @@ from autorepair.domain.configuration import (
 )
 from autorepair.domain.errors import StaleConfigurationError, TargetNotFoundError
 from autorepair.domain.incident import Target
+from autorepair.domain.standing import standing, with_setting
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -24,6 +35,7 @@ def fingerprint_of(configuration: FunctionConfiguration) -> str:
     told = (
         configuration.timeout_s,
         configuration.memory_mb,
+        configuration.ephemeral_storage_mb,
         sorted(configuration.env_names),
         configuration.code_sha256,
     )
@@ -80,9 +92,10 @@ class FakeFunctions:
         if after == current and self._led_here(current, change):
             return current
         is_as_planned = (
-            edited(current, change.before) == current and change.leads_to == after.fingerprint
+            edited(current, change.before) == current
+            and change.leads_to == standing(after, change.after)
             if change.planned_on is None
-            else change.planned_on == current.fingerprint
+            else change.planned_on == standing(current, change.before)
         )
         if not is_as_planned:
             raise StaleConfigurationError("something else than what is to be changed differs")
@@ -95,7 +108,10 @@ class FakeFunctions:
 
     def _led_here(self, current: FunctionConfiguration, change: Change) -> bool:
         undone = edited(current, change.before)
-        return current.fingerprint == change.leads_to or undone.fingerprint == change.planned_on
+        return (
+            standing(current, change.after) == change.leads_to
+            or standing(undone, change.before) == change.planned_on
+        )
 
     def somebody_changes(self, name: str = NAME, /, **changes: object) -> None:
         moved = self.by_name[name].model_copy(update=changes)
@@ -103,13 +119,22 @@ class FakeFunctions:
 
 
 def edited(current: FunctionConfiguration, setting: Setting) -> FunctionConfiguration:
-    if isinstance(setting, TimeoutSetting):
-        moved = current.model_copy(update={"timeout_s": setting.timeout_s})
-    elif isinstance(setting, EnvironmentSetting):
-        names = set(current.env_names)
-        for name, source in setting.variables.items():
-            names = names - {name} if isinstance(source, Absent) else names | {name}
-        moved = current.model_copy(update={"env_names": tuple(sorted(names))})
-    else:
-        moved = current.model_copy(update={"memory_mb": setting.memory_mb})
+    match setting:
+        case TimeoutSetting():
+            moved = current.model_copy(update={"timeout_s": setting.timeout_s})
+        case MemorySetting():
+            moved = current.model_copy(update={"memory_mb": setting.memory_mb})
+        case EphemeralStorageSetting(ephemeral_storage_mb=size_mb):
+            moved = current.model_copy(update={"ephemeral_storage_mb": size_mb})
+        case ReservedConcurrencySetting() | AliasSetting():
+            moved = with_setting(current, setting)
+        case EnvironmentSetting():
+            moved = current.model_copy(update={"env_names": _names(current, setting)})
     return moved.model_copy(update={"fingerprint": fingerprint_of(moved)})
+
+
+def _names(current: FunctionConfiguration, setting: EnvironmentSetting) -> tuple[str, ...]:
+    names = set(current.env_names)
+    for name, source in setting.variables.items():
+        names = names - {name} if isinstance(source, Absent) else names | {name}
+    return tuple(sorted(names))

@@ -75,11 +75,13 @@ def test_what_may_have_another_reason_is_not_called_a_bug(words: str) -> None:
     assert find(failing(words).evidence()) is None
 
 
-def test_exceptions_at_many_places_have_no_common_reason() -> None:
+def test_exceptions_at_many_places_are_only_a_leaning() -> None:
     log = Logbook()
     for line in range(6):
         log.fail(TYPE_ERROR.replace("line 19", f"line {19 + line}"))
-    assert find(log.evidence()) is None
+    finding = find(log.evidence())
+    assert finding is not None
+    assert finding.confidence < 0.6
 
 
 def test_a_bug_on_fewer_than_half_of_the_failures_is_not_the_cause() -> None:
@@ -96,7 +98,7 @@ def test_an_error_that_was_caught_and_logged_is_not_what_ended_the_invocation() 
     assert find(log.evidence()) is None
 
 
-def test_a_cold_start_that_fails_never_reached_the_functions_work() -> None:
+def test_a_cold_start_that_fails_is_only_a_leaning_towards_a_bug() -> None:
     log = Logbook()
     for _ in range(3):
         log.call(
@@ -104,7 +106,9 @@ def test_a_cold_start_that_fails_never_reached_the_functions_work() -> None:
             says=[(0.001, TYPE_ERROR)],
             status="Status: error\tError Type: Runtime.Unknown",
         )
-    assert find(log.evidence()) is None
+    finding = find(log.evidence())
+    assert finding is not None
+    assert finding.confidence < 0.6
 
 
 def test_a_missing_variable_outranks_the_bug_that_stumbles_over_it() -> None:

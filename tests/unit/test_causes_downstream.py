@@ -8,6 +8,7 @@ from autorepair.causes.downstream import DOWNSTREAM_UNAVAILABLE
 from autorepair.causes.weighing import diagnose
 from autorepair.domain.diagnosis import Finding, RootCause
 from autorepair.domain.evidence import Evidence
+from unit.builders import ALARM
 from unit.logbook import Logbook, cites_exist
 
 REFUSED = "[ERROR] ConnectionRefusedError: [Errno 111] Connection refused\nTraceback"
@@ -15,6 +16,10 @@ REFUSED = "[ERROR] ConnectionRefusedError: [Errno 111] Connection refused\nTrace
 
 def find(evidence: Evidence) -> Finding | None:
     return DOWNSTREAM_UNAVAILABLE.diagnose(evidence)
+
+
+def alarmed(evidence: Evidence) -> Evidence:
+    return evidence.model_copy(update={"alarm": ALARM})
 
 
 def failing(words: str, *, count: int = 3) -> Logbook:
@@ -73,11 +78,106 @@ def test_a_service_that_is_up_or_a_placeholder_is_not_down(words: str) -> None:
     assert find(failing(words).evidence()) is None
 
 
-def test_inside_a_vpc_a_name_that_does_not_resolve_may_be_the_functions_own_network() -> None:
-    log = failing("[ERROR] gaierror: [Errno -2] Name or service not known\nTraceback")
-    assert find(log.evidence(has_vpc=True)) is None
-    assert find(log.evidence()) is not None
-    assert find(failing(REFUSED).evidence(has_vpc=True)) is not None
+def test_inside_a_vpc_a_connection_that_is_never_answered_is_less_surely_the_services() -> None:
+    log = failing("[ERROR] ConnectTimeout: Connection to psp.example timed out.\nTraceback")
+    within, outside = find(log.evidence(has_vpc=True)), find(log.evidence())
+    assert within is not None
+    assert outside is not None
+    assert within.confidence < outside.confidence
+    refused = find(failing(REFUSED).evidence(has_vpc=True))
+    assert refused is not None
+    assert refused.confidence > outside.confidence
+
+
+def test_a_warning_before_an_exception_that_says_nothing_is_heard_for_less() -> None:
+    log = Logbook()
+    for _ in range(4):
+        log.call(
+            4,
+            says=[
+                (0.001, "[WARNING]\tPOST https://psp.example/charge -> 503, attempt 3 of 3"),
+                (0.002, "[ERROR] RuntimeError: could not settle the payment\nTraceback"),
+            ],
+        )
+    finding = find(log.evidence())
+    assert finding is not None
+    assert finding.confidence <= 0.6
+    assert cites_exist(finding, log.evidence())
+
+
+def test_a_service_that_fails_shows_in_the_errors_of_invocations_that_hide_it() -> None:
+    log = Logbook()
+    log.succeed(90, 95, 99)
+    for _ in range(6):
+        log.call(90, says=[(0.01, "[ERROR]\tcatalog returned 503, answering 502")])
+    assert find(log.evidence()) is None, "nothing but the log says that anything is wrong"
+    finding = find(alarmed(log.evidence()))
+    assert finding is not None
+    assert finding.confidence <= 0.6
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[ERROR]\tresponse {'statusCode': 500, 'body': ''}",
+        'INFO: 1.2.3.4 - "GET /orders HTTP/1.1" 500 Internal Server Error',
+        "[INFO]\tcatalog returned 503 once, retried",
+    ],
+)
+def test_the_functions_own_answer_and_plain_information_are_no_complaint(words: str) -> None:
+    log = Logbook()
+    for _ in range(6):
+        log.call(90, says=[(0.01, words)])
+    assert find(alarmed(log.evidence())) is None
+
+
+def test_what_successes_say_as_well_is_no_proof() -> None:
+    log = Logbook(timeout_s=10)
+    words = "[INFO]\tcomment of a customer: 503 Service Unavailable, connection refused"
+    for _ in range(6):
+        log.call(200, says=[(0.01, words)])
+    for _ in range(4):
+        log.time_out([(0.05, words)])
+    finding = find(log.evidence())
+    assert finding is None or finding.confidence <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("words", "is_found"),
+    [
+        ("checking DE811907980 at ec.europa.eu", True),
+        ("HikariPool-1 - Starting...", True),
+        ("phase 2/3 sync ledger", True),
+        ("rendering 40 pages", False),
+        ("parsing the feed", False),
+    ],
+)
+def test_a_silence_that_is_new_and_not_the_functions_own_work_is_a_leaning(
+    words: str,
+    is_found: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    log = Logbook(timeout_s=10)
+    for number in range(5):
+        log.call(200 + number, says=[(0.15, f"done {number}")])
+    for _ in range(4):
+        log.time_out([(0.05, words)])
+    finding = find(log.evidence())
+    assert (finding is not None) == is_found
+    assert finding is None or (finding.confidence, finding.need) == (0.5, None)
+    within = diagnose(log.evidence(has_vpc=True)).root_cause
+    assert (within is RootCause.NETWORK_UNREACHABLE) == is_found
+
+
+def test_an_answer_that_usually_follows_and_never_comes_shows_who_is_silent() -> None:
+    log = Logbook(timeout_s=10)
+    for number in range(6):
+        log.call(200, says=[(0.01, f"order {number}"), (0.1, "partner quoted in 80 ms")])
+    for number in range(4):
+        log.time_out([(0.05, f"order {number}")])
+    finding = find(log.evidence())
+    assert finding is not None
+    assert finding.confidence <= 0.6
+    assert cites_exist(finding, log.evidence())
 
 
 def test_words_beside_another_exception_do_not_count() -> None:
@@ -139,13 +239,16 @@ def test_a_hang_that_begins_with_no_call_stays_unknown(words: str) -> None:
     assert diagnose(log.evidence()).root_cause is RootCause.UNKNOWN
 
 
-def test_slow_work_that_also_calls_somebody_stays_slow() -> None:
-    log = Logbook(timeout_s=10)
-    log.succeed(9100, 8700, 9900)
-    for _ in range(3):
-        log.time_out([(0.1, "calling rates.partner.example")])
-    assert find(log.evidence()) is None
-    assert diagnose(log.evidence()).root_cause is RootCause.TIMEOUT_TOO_LOW
+def test_a_call_that_as_many_others_barely_survive_is_no_hang() -> None:
+    barely = Logbook(timeout_s=10)
+    barely.succeed(9100, 8700, 9900)
+    swift = Logbook(timeout_s=10)
+    swift.succeed(200, 220, 260)
+    for log in (barely, swift):
+        for _ in range(3):
+            log.time_out([(0.1, "calling rates.partner.example")])
+    assert find(barely.evidence()) is None
+    assert find(swift.evidence()) is not None
 
 
 def test_words_after_the_call_show_that_it_was_answered() -> None:

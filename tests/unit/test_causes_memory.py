@@ -4,9 +4,11 @@ import json
 
 import pytest
 
-from autorepair.causes.memory import MEMORY_EXHAUSTED, MEMORY_LEAK
+from autorepair.causes.leak import MEMORY_LEAK
+from autorepair.causes.memory import MEMORY_EXHAUSTED
 from autorepair.domain.diagnosis import Finding, MemoryNeed, RootCause
 from autorepair.domain.evidence import Evidence
+from unit.around import changed, in_json, with_alarm
 from unit.logbook import Logbook, cites_exist
 
 
@@ -194,3 +196,143 @@ def test_a_climb_that_has_not_reached_the_limit_is_not_called_a_leak() -> None:
         log.succeed(30, used_mb=used)
     log.fail("[ERROR] TypeError: no\nTraceback", used_mb=400)
     assert leak(log.evidence()) is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (
+            "2026-03-04T05:06:07Z\tid\tERROR\tInvoke Error \t"
+            '{"errorType": "Error", "errorMessage": "Worker terminated due to reaching memory '
+            'limit: JS heap out of memory", "code": "ERR_WORKER_OUT_OF_MEMORY"}'
+        ),
+        (
+            "[ERROR] CalledProcessError: Command died with <Signals.SIGKILL: 9>.\n"
+            "Traceback (most recent call last):\n  File x"
+        ),
+        (
+            "[ERROR] BrokenProcessPool: A process in the process pool was terminated abruptly\n"
+            "Traceback (most recent call last):\n  File x"
+        ),
+        (
+            "[ERROR] OSError: [Errno 12] Cannot allocate memory\n"
+            "Traceback (most recent call last):\n  File x"
+        ),
+        json.dumps({"errorType": "NoMemoryError", "errorMessage": "failed to allocate memory"}),
+        json.dumps({"errorType": "OutOfMemoryException", "errorMessage": "Exception of type"}),
+    ],
+    ids=["worker", "child", "pool", "errno", "ruby", "dotnet"],
+)
+def test_a_failure_that_tells_of_memory_with_the_memory_full(words: str) -> None:
+    log = Logbook(memory_mb=512)
+    log.succeed(400, used_mb=300)
+    for n in range(3):
+        log.enter(f"env{n}")
+        log.fail(words, used_mb=500)
+    assert exhausted(log.evidence()) is not None
+    idle = Logbook(memory_mb=512)
+    for _ in range(3):
+        idle.fail(words, used_mb=120)
+    finding = exhausted(idle.evidence())
+    assert finding is None or finding.need is None
+
+
+def test_a_heap_that_is_full_in_an_idle_memory_is_capped_by_an_option() -> None:
+    log = Logbook(memory_mb=2048)
+    for _ in range(3):
+        log.fail(
+            "Java heap space: java.lang.OutOfMemoryError\njava.lang.OutOfMemoryError: Java heap "
+            "space\n\tat com.acme.App.load(App.java:12)",
+            used_mb=330,
+        )
+    finding = exhausted(log.evidence())
+    assert finding is not None
+    assert finding.confidence < 0.6
+    assert not finding.is_repairable
+
+
+def test_a_lack_of_threads_in_the_guise_of_memory_is_not_memory() -> None:
+    log = Logbook(memory_mb=512)
+    words = (
+        "unable to create native thread: java.lang.OutOfMemoryError\n"
+        "java.lang.OutOfMemoryError: unable to create native thread\n\tat java.lang.Thread"
+    )
+    for _ in range(3):
+        log.fail(words, used_mb=490)
+    assert exhausted(log.evidence()) is None
+
+
+def test_a_size_that_was_lowered_is_gone_back_to() -> None:
+    log = Logbook(memory_mb=256)
+    for _ in range(3):
+        log.be_killed()
+    finding = exhausted(log.evidence(changes=[changed("memory_mb", 1024, 256)]))
+    assert finding is not None
+    assert finding.need == MemoryNeed(
+        memory_mb=0.8 * 1024, basis="formerly_sufficient", seen_at_memory_mb=256
+    )
+    raised = exhausted(log.evidence(changes=[changed("memory_mb", 128, 256)]))
+    assert raised is not None
+    assert isinstance(raised.need, MemoryNeed)
+    assert raised.need.basis == "doubled"
+
+
+def test_the_largest_size_there_is_cannot_be_raised() -> None:
+    log = Logbook(memory_mb=10_240)
+    log.be_killed()
+    finding = exhausted(log.evidence())
+    assert finding is not None
+    assert finding.need is None
+    assert not finding.is_repairable
+
+
+def test_kills_in_the_json_format_are_the_same() -> None:
+    log = Logbook(memory_mb=256)
+    log.succeed(400, used_mb=200)
+    for _ in range(3):
+        log.be_killed()
+    finding = exhausted(in_json(log).evidence())
+    assert finding is not None
+    assert finding.confidence >= 0.9
+
+
+def test_an_alarm_on_memory_that_is_nearly_full_asks_for_more() -> None:
+    log = Logbook(memory_mb=512)
+    for used in (470, 480, 484, 486):
+        log.enter(f"env{used}")
+        log.succeed(400, used_mb=used)
+    finding = exhausted(with_alarm(log.evidence(), "memory_utilization"))
+    assert finding is not None
+    assert finding.need == MemoryNeed(memory_mb=486, basis="observed", seen_at_memory_mb=512)
+    assert finding.confidence < 0.8
+    assert exhausted(with_alarm(log.evidence(), "Errors")) is None
+
+
+def climbing(*marks: int, lives: int = 3, ends: bool = True) -> Logbook:
+    log = Logbook(memory_mb=512)
+    for n in range(lives):
+        log.enter(f"env{n}")
+        for used in marks:
+            log.call(90, used_mb=used)
+        if ends:
+            log.be_killed()
+    return log
+
+
+def test_a_leak_that_only_some_calls_feed_is_one() -> None:
+    marks = [100, 100, 160, 160, 225, 225, 290, 350, 350, 410, 475]
+    assert leak(climbing(*marks).evidence()) is not None
+
+
+def test_a_straight_climb_that_has_not_ended_yet_is_a_leak() -> None:
+    log = climbing(*range(120, 460, 30), ends=False)
+    finding = leak(with_alarm(log.evidence(), "memory_utilization"))
+    assert finding is not None
+    assert not finding.is_repairable
+    low = climbing(*range(120, 160, 4), ends=False)
+    assert leak(low.evidence()) is None
+
+
+def test_a_mark_that_chance_pushes_up_is_no_leak() -> None:
+    assert leak(climbing(120, 300, 380, 410, 425, 430, 432, 433).evidence()) is None
+    assert leak(climbing(200, 200, 200, 200, 200, 200, 480).evidence()) is None

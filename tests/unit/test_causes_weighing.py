@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from autorepair.causes.calibration import interval_at
+from autorepair.causes.cause import Cause, Reach
 from autorepair.causes.registry import CAUSES
 from autorepair.causes.weighing import diagnose
-from autorepair.domain.diagnosis import RootCause
+from autorepair.domain.diagnosis import Finding, RootCause, VersionNeed
 from autorepair.domain.evidence import Evidence, Gap, Invocation
 from unit.logbook import Logbook, cites_exist
 
@@ -103,6 +105,77 @@ def test_a_named_cause_outranks_a_hang() -> None:
     for _ in range(5):
         log.fail(KEY_ERROR)
     assert diagnose(log.evidence()).root_cause is RootCause.MISSING_ENV_VAR
+
+
+def test_what_names_the_fault_outranks_what_only_says_where_to_look() -> None:
+    specific = _cause(RootCause.DEPENDENCY_MISSING, 0.7)
+    general = _cause(RootCause.CODE_BUG, 0.85, reach=Reach.GENERAL)
+    assert _first(general, specific) is RootCause.DEPENDENCY_MISSING
+    guess = _cause(RootCause.DEPENDENCY_MISSING, 0.55)
+    assert _first(general, guess) is RootCause.CODE_BUG
+
+
+def test_a_cause_that_says_what_to_change_outranks_what_it_explains_only_then() -> None:
+    specific = _cause(RootCause.DEPENDENCY_MISSING, 0.95)
+    need = VersionNeed(alias="live", bad_version="2", good_version="1")
+    explained = (RootCause.DEPENDENCY_MISSING,)
+    release = _cause(RootCause.BAD_DEPLOYMENT, 0.9, reach=Reach.GENERAL, outranks=explained)
+    assert _first(release, specific) is RootCause.DEPENDENCY_MISSING
+    way_back = _cause(
+        RootCause.BAD_DEPLOYMENT, 0.9, need=need, reach=Reach.GENERAL, outranks=explained
+    )
+    assert _first(way_back, specific) is RootCause.BAD_DEPLOYMENT
+
+
+def test_a_weak_finding_explains_nothing() -> None:
+    symptom = _cause(RootCause.TIMEOUT_TOO_LOW, 0.9)
+    explained = (RootCause.TIMEOUT_TOO_LOW,)
+    weak = _cause(RootCause.DOWNSTREAM_SLOW, 0.55, explains=explained)
+    strong = _cause(RootCause.DOWNSTREAM_SLOW, 0.65, explains=explained)
+    assert _first(symptom, weak) is RootCause.TIMEOUT_TOO_LOW
+    assert _first(symptom, strong) is RootCause.DOWNSTREAM_SLOW
+
+
+def test_where_all_is_well_nothing_is_lacking() -> None:
+    lack = _cause(RootCause.CPU_STARVED, 0.85, explains=(RootCause.FALSE_ALARM,))
+    well = _cause(
+        RootCause.FALSE_ALARM, 0.75, reach=Reach.ABSENCE, explains=(RootCause.CPU_STARVED,)
+    )
+    assert _first(lack, well) is RootCause.FALSE_ALARM
+
+
+def test_the_confidence_is_told_with_its_interval() -> None:
+    diagnosis = diagnose(slow().evidence())
+    assert diagnosis.confidence_interval == interval_at(diagnosis.confidence)
+    assert diagnosis.confidence_interval is not None
+
+
+def _cause(
+    label: RootCause,
+    confidence: float,
+    *,
+    need: VersionNeed | None = None,
+    reach: Reach = Reach.SPECIFIC,
+    explains: tuple[RootCause, ...] = (),
+    outranks: tuple[RootCause, ...] = (),
+) -> Cause:
+    finding = Finding(cause=label, confidence=confidence, why="it is so", cites=("e0",), need=need)
+    return Cause(
+        label=label,
+        signal="s",
+        proof="p",
+        silence="q",
+        repair=None,
+        runbook="r",
+        diagnose=lambda _: finding,
+        explains=explains,
+        outranks=outranks,
+        reach=reach,
+    )
+
+
+def _first(*causes: Cause) -> RootCause:
+    return diagnose(slow().evidence(), causes=causes).root_cause
 
 
 def test_each_cause_is_told_once_and_in_full() -> None:

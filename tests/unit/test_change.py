@@ -4,12 +4,15 @@ import pytest
 
 from autorepair.domain.change import (
     Absent,
+    AliasSetting,
     Change,
     ChangeRecord,
     DeclaredSource,
     EnvironmentSetting,
+    EphemeralStorageSetting,
     MemorySetting,
     RepairKind,
+    ReservedConcurrencySetting,
     SealedValue,
     Setting,
     TimeoutSetting,
@@ -23,6 +26,21 @@ PAIRS: list[tuple[Setting, Setting, RepairKind]] = [
         EnvironmentSetting(variables={"A": Absent(), "B": SealedValue(snapshot_id="s")}),
         EnvironmentSetting(variables={"A": DeclaredSource(), "B": Absent()}),
         RepairKind.SET_ENV,
+    ),
+    (
+        EphemeralStorageSetting(ephemeral_storage_mb=512),
+        EphemeralStorageSetting(ephemeral_storage_mb=2048),
+        RepairKind.SET_EPHEMERAL_STORAGE,
+    ),
+    (
+        ReservedConcurrencySetting(reserved_concurrency=5),
+        ReservedConcurrencySetting(reserved_concurrency=20),
+        RepairKind.SET_RESERVED_CONCURRENCY,
+    ),
+    (
+        AliasSetting(alias="live", version="42"),
+        AliasSetting(alias="live", version="41"),
+        RepairKind.ROLLBACK_VERSION,
     ),
 ]
 

@@ -6,11 +6,14 @@ import pytest
 
 from autorepair.domain.change import (
     Absent,
+    AliasSetting,
     Change,
     DeclaredSource,
     EnvironmentSetting,
+    EphemeralStorageSetting,
     MemorySetting,
     RepairKind,
+    ReservedConcurrencySetting,
     Setting,
     TimeoutSetting,
 )
@@ -191,3 +194,50 @@ def test_a_longer_timeout_is_asked_for_when_a_caller_could_not_be_read(source: s
 
 def test_what_else_could_not_be_read_does_not_make_it_ask() -> None:
     assert told(decided(gaps=(Gap(source="changes", reason="denied"),))) == ("apply", None)
+
+
+MORE_ROOM = change(
+    EphemeralStorageSetting(ephemeral_storage_mb=512),
+    EphemeralStorageSetting(ephemeral_storage_mb=2048),
+)
+MORE_AT_ONCE = change(
+    ReservedConcurrencySetting(reserved_concurrency=5),
+    ReservedConcurrencySetting(reserved_concurrency=20),
+)
+BACK = change(
+    AliasSetting(alias="live", version="42"), AliasSetting(alias="live", version="41")
+).model_copy(update={"target": TARGET.model_copy(update={"qualifier": "live"})})
+
+
+@pytest.mark.parametrize("planned", [MORE_ROOM, MORE_AT_ONCE, BACK])
+def test_the_further_kinds_are_applied_like_any_other(planned: Change) -> None:
+    assert told(decided(planned)) == ("apply", None)
+    asking = Policy(modes={planned.kind: Mode.ASK})
+    assert told(decided(planned, policy=asking)) == ("ask", RefusalCode.MODE)
+
+
+def test_the_further_sizes_stay_within_their_caps_whatever_was_planned() -> None:
+    low = AUTO.model_copy(update={"caps": Caps(ephemeral_storage_mb=1024, reserved_concurrency=9)})
+    for planned in (MORE_ROOM, MORE_AT_ONCE):
+        assert told(decided(planned, policy=low)) == ("decline", RefusalCode.AT_CAP)
+        assert told(decided(planned.inverse())) == ("decline", RefusalCode.NO_EFFECT)
+
+
+def test_a_reservation_is_never_made_where_there_is_none_and_never_given_up() -> None:
+    none = ReservedConcurrencySetting(reserved_concurrency=None)
+    for planned in (change(none, MORE_AT_ONCE.after), change(MORE_AT_ONCE.before, none)):
+        assert told(decided(planned)) == ("decline", RefusalCode.NO_EFFECT)
+
+
+def test_an_alias_is_only_moved_from_one_version_to_another_and_under_its_own_name() -> None:
+    still = BACK.model_copy(update={"after": BACK.before})
+    other = BACK.model_copy(update={"after": AliasSetting(alias="test", version="41")})
+    elsewhere = BACK.model_copy(update={"target": TARGET})
+    for planned in (still, other, elsewhere):
+        assert told(decided(planned)) == ("decline", RefusalCode.NO_EFFECT)
+
+
+def test_what_the_account_has_left_and_nobody_could_read_is_asked_about() -> None:
+    gaps = (Gap(source="concurrency", reason="denied"),)
+    assert told(decided(MORE_AT_ONCE, gaps=gaps)) == ("ask", RefusalCode.NO_HEADROOM)
+    assert told(decided(MORE_ROOM, gaps=gaps)) == ("apply", None)

@@ -96,13 +96,17 @@ def test_an_unknown_need_of_time_is_met_by_the_double() -> None:
     assert (result.target, result.planned_on, result.leads_to) == (TARGET, "f1", None)
 
 
-def test_a_diagnosis_without_figures_is_met_by_the_double() -> None:
-    assert timeout(planned(configured(), diagnosed(RootCause.TIMEOUT_TOO_LOW))) == 20
-    assert memory(planned(configured(), diagnosed(RootCause.MEMORY_EXHAUSTED))) == 512
+@pytest.mark.parametrize("cause", [cause for repair in REPAIRS for cause in repair.cures])
+def test_a_diagnosis_that_does_not_tell_what_is_needed_is_not_tried_on(cause: RootCause) -> None:
+    assert refused(planned(configured(), diagnosed(cause))) is RefusalCode.NOT_REPAIRABLE
+    other = EnvironmentNeed(names=("A_B",)) if "env" not in cause.value else slow().need
+    if cause is not RootCause.READ_ONLY_FILESYSTEM:
+        assert refused(planned(configured(), diagnosed(cause, other))) is RefusalCode.NOT_REPAIRABLE
 
 
-def test_a_fitted_need_is_rounded_up_to_whole_seconds() -> None:
-    assert timeout(planned(configured(), slow(14_200, "fitted"))) == 15
+def test_a_fitted_need_is_rounded_up_to_whole_seconds_and_at_least_the_double() -> None:
+    assert timeout(planned(configured(), slow(24_200, "fitted"))) == 25
+    assert timeout(planned(configured(), slow(14_200, "fitted"))) == 20
 
 
 def test_a_need_that_is_met_already_has_another_cause() -> None:

@@ -16,6 +16,7 @@ from autorepair.domain.evidence import (
     Alias,
     Caller,
     DeclaredVariable,
+    EventSource,
     Evidence,
     EvidenceSummary,
     Gap,
@@ -50,6 +51,7 @@ def test_everything_that_was_read_is_kept_and_summed_up() -> None:
     world = World()
     world.logs.invocations = invocations(4)
     world.callers.callers = (Caller(kind="sqs", source="queue", timeout_limit_s=30),)
+    world.callers.event_sources = (EventSource(kind="sqs", source="queue", batch_size=10),)
     world.known_config.variables = (DeclaredVariable(name="TABLE", kind="literal"),)
     world.metrics.series = (
         MetricSeries(
@@ -60,6 +62,8 @@ def test_everything_that_was_read_is_kept_and_summed_up() -> None:
     summary = collected(world)
     assert (summary.invocations, summary.failures, summary.gaps) == (4, 4, ())
     assert whole(world).callers == world.callers.callers
+    assert whole(world).event_sources == world.callers.event_sources
+    assert whole(world).alarm == INCIDENT.alarm
     assert whole(world).declared == world.known_config.variables
     assert whole(world).metrics == world.metrics.series
     assert world.kinds(INCIDENT) == [RecordKind.EVIDENCE_COLLECTED]
@@ -214,3 +218,29 @@ def test_the_state_stays_small_however_much_there_was_to_read() -> None:
     )
     state["decision"] = decision.as_json()
     assert len(json.dumps(state).encode()) < 64 * 1024
+
+
+def test_failures_and_environments_are_summed_up_with_what_was_changed_before() -> None:
+    world = World()
+    world.logs.invocations = invocations(3)
+    first = world.logs.invocations[0]
+    world.logs.lines = [
+        LogLine(
+            id=str(i.report_id), at=i.started_at, stream=i.stream, request_id=i.request_id,
+            message="[ERROR] KeyError: 'A'\nTraceback (most recent call last):\n  File",
+        )
+        for i in world.logs.invocations
+    ]  # fmt: skip
+    world.change_log.events = (
+        TrailEvent(
+            id="e1", at=first.started_at - timedelta(minutes=5), name="UpdateFunctionCode",
+            principal="somebody",
+        ),
+    )  # fmt: skip
+    collected(world)
+    evidence = whole(world)
+    assert [one.count for one in evidence.signatures] == [3]
+    assert [trend.invocations for trend in evidence.environments] == [3]
+    assert evidence.onset is not None
+    assert evidence.onset.first_failure_at == first.started_at
+    assert evidence.onset.changes == ("change:e1",)

@@ -6,6 +6,7 @@ from autorepair.domain.audit import RecordKind
 from autorepair.domain.diagnosis import Advice, Diagnosis, RootCause
 from autorepair.domain.errors import (
     AccessDeniedError,
+    ConfigurationError,
     EvidenceMissingError,
     TransientServiceError,
 )
@@ -14,7 +15,14 @@ from autorepair.steps.diagnose_issue import DiagnoseIssueInput, diagnose_issue
 from unit.builders import INCIDENT, evidence, invocation, invocations, kept, slow_invocations
 from unit.fakes import NOW, World
 
-LINE = LogLine(id="line-1", at=NOW, stream="old", message="something odd", request_id="r")
+FAILED = tuple(invocations(4, "error", duration_ms=10.0))
+LINE = LogLine(
+    id="line-1",
+    at=NOW,
+    stream="old",
+    message="still waiting for the tariff desk, no answer so far",
+    request_id=FAILED[0].request_id,
+)
 
 
 def diagnosed(world: World, summary: EvidenceSummary) -> Diagnosis:
@@ -24,8 +32,7 @@ def diagnosed(world: World, summary: EvidenceSummary) -> Diagnosis:
 
 def puzzling(world: World, *seen: Invocation) -> EvidenceSummary:
     """Failures that no rule explains."""
-    failures = seen or tuple(invocations(4, "error", duration_ms=10.0))
-    return world.evidence.put(evidence(*failures, lines=(LINE,)))
+    return world.evidence.put(evidence(*(seen or FAILED), lines=(LINE,)))
 
 
 def advised(world: World, cause: RootCause, *cites: str) -> Diagnosis:
@@ -62,12 +69,31 @@ def test_an_advisor_without_existing_evidence_is_not_believed(cites: tuple[str, 
     assert "without evidence" in diagnosis.why
 
 
+def test_an_advisor_whose_citations_do_not_bear_on_the_cause_is_not_believed() -> None:
+    diagnosis = advised(World(), RootCause.PERMISSION_DENIED, "line-1")
+    assert (diagnosis.root_cause, diagnosis.source) == (RootCause.UNKNOWN, "none")
+    assert "carries a signal" in diagnosis.why
+    assert diagnosis.consultation is not None
+    assert diagnosis.consultation.named is RootCause.PERMISSION_DENIED
+    assert not diagnosis.consultation.is_heard
+
+
 def test_an_advisor_that_does_not_know_changes_nothing() -> None:
     diagnosis = advised(World(), RootCause.UNKNOWN, "line-1")
     assert diagnosis.source == "none"
+    assert diagnosis.consultation is None
 
 
-@pytest.mark.parametrize("error", [TransientServiceError("down"), AccessDeniedError("denied")])
+def test_a_cause_that_only_an_advisor_names_has_no_size_to_set() -> None:
+    diagnosis = advised(World(), RootCause.DOWNSTREAM_SLOW, "line-1")
+    assert diagnosis.need is None
+    assert not diagnosis.is_repairable
+
+
+@pytest.mark.parametrize(
+    "error",
+    [TransientServiceError("down"), AccessDeniedError("denied"), ConfigurationError("no model")],
+)
 def test_an_advisor_that_cannot_be_asked_leaves_the_cause_unknown(error: Exception) -> None:
     world = World()
     world.advisor.error = error

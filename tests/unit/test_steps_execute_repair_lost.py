@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from autorepair.domain.audit import RecordKind
 from autorepair.domain.change import (
     Absent,
     DeclaredSource,
@@ -22,6 +23,7 @@ from autorepair.domain.schedule import Freeze, Schedule
 from autorepair.domain.verification import Verdict
 from autorepair.steps.overtaking import may_hold
 from autorepair.steps.verify_repair import VerifyRepairInput, verify_repair
+from autorepair.views.story import line_of
 from unit.builders import AUTO, DIAGNOSIS, INCIDENT, TARGET, change, kept, memory_change
 from unit.executing import ASKED, YES, executed, timeout_now, world_under
 from unit.fakes import NOW, configuration
@@ -60,6 +62,12 @@ def test_a_lost_write_under_somebodys_deployment_is_not_forgotten(error: Excepti
     verified = verify_repair(VerifyRepairInput.model_validate(seen), world.ports)
     assert (verified.verdict, verified.next) == (Verdict.OVERTAKEN, "done")
     assert (timeout_now(world), world.functions.writes) == (6, 1)
+    # Nobody knows what of it is in force, so nothing says that it was applied.
+    kinds = world.audit.kinds(INCIDENT.id)
+    assert kinds.count(RecordKind.REPAIR_OVERTAKEN) == 1
+    assert RecordKind.REPAIR_APPLIED not in kinds
+    assert "RepairApplied" not in world.announcer.types
+    assert line_of(world.audit.chain_of(INCIDENT.id)).change is None
 
 
 def test_a_lost_write_that_somebody_replaced_makes_the_plan_stale() -> None:

@@ -1,21 +1,15 @@
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.change import ChangeRecord
 from autorepair.domain.errors import AccessDeniedError, ChangeRefusedError, TransientServiceError
 from autorepair.domain.failure import Failure
-from autorepair.steps.handle_failure import CaughtError, HandleFailureInput, handle_failure
+from autorepair.steps.handle_failure import CaughtError
+from unit import failing
 from unit.builders import INCIDENT, TARGET, applied, change, incident
 from unit.fakes import ARN, FakeFunctions, World, configuration
-
-CAUGHT = {
-    "Error": "UpdateFailedError",
-    "Cause": json.dumps({"errorMessage": "EniLimitExceeded", "errorType": "UpdateFailedError"}),
-}
 
 
 def world_at(timeout_s: int = 6, remembered: ChangeRecord | None = None, **other: object) -> World:
@@ -31,8 +25,7 @@ def planned(**changes: object) -> ChangeRecord:
 
 
 def handled(world: World, **keys: object) -> Failure:
-    state = {"failure": CAUGHT, "incident": INCIDENT, **keys}
-    return handle_failure(HandleFailureInput.model_validate(state), world.ports)
+    return failing.handled(world, **({"incident": INCIDENT} | keys))
 
 
 def timeout_now(world: World) -> int:
@@ -151,7 +144,9 @@ def test_people_who_cannot_be_told_do_not_stop_the_undo() -> None:
     world.notifier.error = AccessDeniedError("the topic")
     result = handled(world)
     assert (result.undo, result.message_id) == ("undone", None)
-    assert result.troubles[0].startswith("tell: AccessDeniedError")
+    assert RecordKind.MESSAGE_UNDELIVERED in world.kinds(INCIDENT)
+    assert world.state.open_on == {}
+    assert "failed" in world.unsent.by_incident[INCIDENT.id].subject
 
 
 def test_an_unforeseen_fault_is_kept_by_name_only() -> None:
@@ -162,12 +157,22 @@ def test_an_unforeseen_fault_is_kept_by_name_only() -> None:
     assert "hunter2" not in repr((result, world.notifier.sent)) + world.audit.told()
 
 
-def test_without_an_incident_people_are_told_all_the_same() -> None:
-    world = World()
-    state = {"detail": {"alarmName": "patient-slow-invoice-errors"}, "failure": CAUGHT}
-    result = handle_failure(HandleFailureInput.model_validate(state), world.ports)
-    assert result.message_id == "message-1"
-    assert world.audit.chains == {}
+def test_a_message_that_was_kept_is_not_sent_by_a_second_run_as_well() -> None:
+    world = world_at(6, applied())
+    world.notifier.error = AccessDeniedError("the topic")
+    handled(world)
+    world.notifier.error = None
+    assert handled(world).message_id is None
+    assert (world.notifier.sent, len(world.unsent.by_incident)) == ([], 1)
+
+
+def test_where_the_message_can_be_neither_sent_nor_kept_the_rest_is_done() -> None:
+    world = world_at(6, applied())
+    world.notifier.error = TransientServiceError("the topic")
+    world.unsent.error = AccessDeniedError("the table")
+    result = handled(world)
+    assert (result.undo, timeout_now(world)) == ("undone", 3)
+    assert result.troubles[0].startswith("tell: AccessDeniedError")
 
 
 def test_an_incident_without_a_target_has_nothing_to_undo() -> None:

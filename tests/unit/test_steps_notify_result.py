@@ -4,7 +4,7 @@ import pytest
 
 from autorepair.domain.approval import Approval
 from autorepair.domain.audit import RecordKind
-from autorepair.domain.errors import AccessDeniedError, TransientServiceError
+from autorepair.domain.errors import AccessDeniedError, ConfigurationError, TransientServiceError
 from autorepair.domain.incident import Outcome
 from autorepair.domain.notification import Notification
 from autorepair.steps.notify_result import NotifyResultInput, notify_result
@@ -48,10 +48,42 @@ def test_run_again_nobody_is_told_twice() -> None:
     assert len(world.kinds(INCIDENT)) == 1
 
 
-def test_an_incident_of_which_nobody_could_be_told_stays_open() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        AccessDeniedError("the topic"),
+        ConfigurationError("no such topic"),
+        TransientServiceError("down"),
+    ],
+)
+def test_a_topic_that_is_down_does_not_turn_a_repair_into_a_failure(error: Exception) -> None:
     world = opened()
-    world.notifier.error = AccessDeniedError("the topic")
-    with pytest.raises(AccessDeniedError):
+    world.notifier.error = error
+    result = notified(world)
+    assert (result.outcome, result.message_id) == (Outcome.REPAIRED, None)
+    assert world.state.open_on == {}
+    undelivered, closing = world.audit.chain_of(INCIDENT.id)
+    assert undelivered.entry.kind is RecordKind.MESSAGE_UNDELIVERED
+    assert str(error) in undelivered.entry.summary
+    assert (closing.entry.data["outcome"], closing.entry.data["message_id"]) == ("repaired", None)
+    kept = world.unsent.by_incident[INCIDENT.id]
+    assert (kept.attributes["outcome"], "repaired" in kept.subject) == ("repaired", True)
+
+
+def test_run_again_after_a_message_was_kept_nobody_is_told_twice() -> None:
+    world = opened()
+    world.notifier.error = TransientServiceError("down")
+    first = notified(world)
+    world.notifier.error = None
+    assert notified(world) == first
+    assert world.notifier.sent == []
+
+
+def test_a_message_that_can_be_neither_sent_nor_kept_leaves_the_incident_open() -> None:
+    world = opened()
+    world.notifier.error = TransientServiceError("down")
+    world.unsent.error = TransientServiceError("down too")
+    with pytest.raises(TransientServiceError, match="down too"):
         notified(world)
     assert ARN in world.state.open_on
     assert world.kinds(INCIDENT) == []

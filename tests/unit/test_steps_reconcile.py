@@ -15,7 +15,6 @@ from autorepair.domain.errors import (
 )
 from autorepair.domain.incident import Incident, Outcome
 from autorepair.steps.closing import close
-from autorepair.steps.handle_failure import HandleFailureInput, handle_failure
 from autorepair.steps.leasing import LEASE_S
 from autorepair.steps.reconcile import (
     MOST_ACTS,
@@ -26,6 +25,7 @@ from autorepair.steps.reconcile import (
 )
 from autorepair.watch import Execution
 from unit.builders import INCIDENT, TARGET, applied, change, incident
+from unit.failing import handled
 from unit.fakes import ARN, NAME, NOW, FakeFunctions, World, configuration
 
 ABORTED = Execution("ABORTED", ended_at=NOW)
@@ -135,9 +135,7 @@ def test_an_execution_that_nobody_knows_yet_is_given_time() -> None:
 
 def test_a_closing_that_was_cut_short_is_finished_without_a_second_message() -> None:
     world = world_at(3)
-    handle_failure(
-        HandleFailureInput.model_validate({"incident": INCIDENT, "failure": {}}), world.ports
-    )
+    handled(world, incident=INCIDENT)
     world.state.open(INCIDENT)
     kinds = list(world.kinds(INCIDENT))
     assert run(world).done == (f"{INCIDENT.id}: closing finished",)
@@ -198,9 +196,7 @@ def test_a_function_that_somebody_changed_since_is_handed_over() -> None:
 def test_a_change_that_handle_failure_could_not_take_back_is_taken_back_later() -> None:
     world = world_at(6, applied())
     world.functions.refusals = [ChangeRefusedError("no")]
-    handle_failure(
-        HandleFailureInput.model_validate({"incident": INCIDENT, "failure": {}}), world.ports
-    )
+    handled(world, incident=INCIDENT)
     assert (timeout_now(world), world.state.open_on) == (6, {})
     assert run(world).done == (f"{INCIDENT.id}: change taken back",)
     assert timeout_now(world) == 3
@@ -339,17 +335,16 @@ def test_a_run_ends_when_its_time_is_up() -> None:
     assert len(world.state.open_on) == 1
 
 
-def test_a_message_that_does_not_get_through_leaves_the_incident_to_the_next_run() -> None:
+def test_a_topic_that_is_down_keeps_no_incident_open_and_the_next_run_tells() -> None:
     world = world_at(6, applied())
     world.notifier.error = TransientServiceError("sns")
-    with pytest.raises(UnsettledError):
-        run(world)
-    assert (timeout_now(world), ARN in world.state.open_on) == (3, True)
+    assert run(world).done == (f"{INCIDENT.id}: closed as failed",)
+    assert (timeout_now(world), world.state.open_on) == (3, {})
     world.notifier.error = None
-    run(world)
-    assert world.state.open_on == {}
+    assert run(world).done == (f"{INCIDENT.id}: message delivered",)
     assert len(world.notifier.sent) == 1
     assert world.functions.writes == 1
+    assert run(world).done == ()
 
 
 def test_the_cooldown_counts_from_the_closing() -> None:

@@ -7,7 +7,7 @@ from autorepair.domain.evidence import Gap
 from autorepair.domain.verification import Verdict
 from autorepair.ports import LogReading
 from unit.aftermath import since, verified, world_after
-from unit.builders import applied
+from unit.builders import applied, slow_invocations
 from unit.fakes import NOW, FakeLogs
 
 
@@ -52,3 +52,8 @@ def test_the_log_is_read_from_before_the_change_to_know_old_environments() -> No
     verified(world, change=approved_late)
     start, _ = world.logs.reads[0]
     assert start == NOW + timedelta(hours=2) - timedelta(minutes=15)
+
+
+def test_a_log_that_never_showed_the_failures_shows_no_improvement_either() -> None:
+    counted = [i.model_copy(update={"is_only_counted": True}) for i in slow_invocations()]
+    assert verified(world_after(*since(6)), before=counted).next == "wait"

@@ -6,10 +6,14 @@ import pytest
 
 from autorepair.domain.change import (
     Absent,
+    AliasSetting,
     Change,
     DeclaredSource,
     EnvironmentSetting,
+    EphemeralStorageSetting,
+    ReservedConcurrencySetting,
     SealedValue,
+    Setting,
 )
 from autorepair.domain.decision import Refusal, RefusalCode
 from autorepair.domain.diagnosis import RootCause
@@ -238,3 +242,47 @@ def test_a_change_that_was_overtaken_is_told_without_advice_to_keep_it() -> None
     assert "Change: timeout 3 s -> timeout 6 s" in body
     assert ENGLISH.undo["handed_over"] in body
     assert ENGLISH.labels["permanent"] not in body
+
+
+def to(after: Setting) -> Change:
+    return Change(target=TARGET, before=after, after=after, planned_on="f")
+
+
+@pytest.mark.parametrize(
+    ("setting", "english", "chinese", "snippet"),
+    [
+        (
+            EphemeralStorageSetting(ephemeral_storage_mb=2048),
+            "ephemeral storage 2048 MB",
+            "临时存储 2048 MB",
+            ["EphemeralStorage:", "  Size: 2048"],
+        ),
+        (
+            ReservedConcurrencySetting(reserved_concurrency=20),
+            "reserved concurrency 20",
+            "预留并发 20",
+            ["ReservedConcurrentExecutions: 20"],
+        ),
+        (
+            ReservedConcurrencySetting(reserved_concurrency=None),
+            "reserved concurrency not set",
+            "预留并发 未设置",
+            ["ReservedConcurrentExecutions: !Ref AWS::NoValue"],
+        ),
+    ],
+)
+def test_the_further_sizes_are_told_in_both_languages_and_made_permanent(
+    setting: Setting, english: str, chinese: str, snippet: list[str]
+) -> None:
+    assert described(setting) == english
+    assert described(setting, CHINESE) == chinese
+    assert permanent_snippet(to(setting)) == snippet
+
+
+def test_an_alias_that_went_back_is_told_and_has_no_property_that_would_keep_it_there() -> None:
+    back = AliasSetting(alias="live", version="41")
+    assert described(back) == "alias live: version 41"
+    assert described(back, CHINESE) == "别名 live: 版本 41"
+    lines = permanent_snippet(to(back))
+    assert all(line.startswith("# ") for line in lines)
+    assert "version 41" in lines[0]

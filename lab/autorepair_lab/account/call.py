@@ -47,10 +47,19 @@ class ErrorReply:
     details: dict[str, Any] = field(default_factory=dict)  # further members of the error's shape
 
 
+@dataclass(frozen=True)
+class RawReply:
+    """A body that is sent as it is, whatever the service's protocol says."""
+
+    body: bytes
+    status: int = 200
+    content_type: str = "application/json"
+
+
 class Interceptor(Protocol):
     """Sees a call before moto does."""
 
-    def handle(self, call: Call) -> Reply | ErrorReply | None:
+    def handle(self, call: Call) -> Reply | ErrorReply | RawReply | None:
         """Answer the call, or return None to let it through to moto."""
         ...
 

@@ -10,7 +10,9 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from autorepair_lab.account.api_names import check_call
 from autorepair_lab.account.call import Call
+from autorepair_lab.account.own_calls import is_own
 
 
 class FaultsInvalidError(Exception):
@@ -68,6 +70,11 @@ class Fault(BaseModel):
             raise ValueError("nth counts matching calls from 1")
         return self
 
+    @model_validator(mode="after")
+    def _names_a_call(self) -> Self:
+        check_call(self.service, self.operation, self.match)
+        return self
+
 
 def parse_faults(text: str, source: str = "faults") -> tuple[Fault, ...]:
     """Faults from JSON text. Raises FaultsInvalidError that names ``source`` and each mistake."""
@@ -75,10 +82,16 @@ def parse_faults(text: str, source: str = "faults") -> tuple[Fault, ...]:
         return tuple(TypeAdapter(list[Fault]).validate_json(text))
     except ValidationError as error:
         mistakes = "; ".join(
-            f"{'.'.join(str(part) for part in one['loc']) or 'file'}: {one['msg']}"
+            f"{'.'.join(str(part) for part in one['loc']) or 'file'}: {_reason(one['msg'])}"
             for one in error.errors()
         )
-        raise FaultsInvalidError(f"{source}: {mistakes}. See docs of --faults.") from error
+        raise FaultsInvalidError(
+            f"{source}: {mistakes}. docs/lab.md says what a fault may be."
+        ) from error
+
+
+def _reason(message: str) -> str:
+    return message.removeprefix("Value error, ")
 
 
 def load_faults(path: Path) -> tuple[Fault, ...]:
@@ -98,8 +111,12 @@ class FaultPlan:
         self._lock = threading.Lock()
 
     def strike(self, call: Call) -> tuple[Effect, ...]:
-        """The effects for this call, in the order of the list."""
-        if not self._faults or call.internal:
+        """The effects for this call, in the order of the list.
+
+        What the lab sets up and watches with is spared, or a fault meant for the service would be
+        used up by it; the traffic that it drives is not.
+        """
+        if not self._faults or call.internal or (is_own(call) and call.operation != "Invoke"):
             return ()
         with self._lock:
             return tuple(armed.fault.effect for armed in self._faults if armed.hits(call))

@@ -12,7 +12,14 @@ from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from autorepair_lab.account.call import Call, CallRefusedError, ErrorReply, Interceptor, Reply
+from autorepair_lab.account.call import (
+    Call,
+    CallRefusedError,
+    ErrorReply,
+    Interceptor,
+    RawReply,
+    Reply,
+)
 from autorepair_lab.account.faults import Effect, FaultPlan
 from autorepair_lab.account.protocol import (
     HttpResponse,
@@ -142,6 +149,8 @@ class Gateway:
                 return reply_response(parsed, reply)
             if isinstance(reply, ErrorReply):
                 return error_response(parsed, reply)
+            if isinstance(reply, RawReply):
+                return HttpResponse(reply.status, {"Content-Type": reply.content_type}, reply.body)
         return None
 
 

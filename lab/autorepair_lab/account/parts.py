@@ -13,6 +13,7 @@ from autorepair_lab.account.call import Interceptor
 from autorepair_lab.account.cloudtrail import Trail
 from autorepair_lab.account.events import EventBus, EventCalls
 from autorepair_lab.account.gateway import Observer
+from autorepair_lab.account.http_stages import HttpStages
 from autorepair_lab.account.inbox import Inbox
 from autorepair_lab.account.invocation_record import InvocationLedger
 from autorepair_lab.account.lambda_aliases import LambdaAliases
@@ -73,6 +74,7 @@ class Parts:
         self.inbox = Inbox()
         self.bedrock = BedrockScript()
         self.trail = Trail(account_id, region, self.invoker.function_of)
+        self._http_stages = HttpStages(account_id, region)
         self._log_reads = LogReads(self.log_writer)
         self._retire = lambda name: runtime().retire(name)
 
@@ -91,6 +93,7 @@ class Parts:
             self.trail,
             self.bedrock,
             FunctionTags(self.store),
+            self._http_stages,
         ]
 
     def observers(self) -> list[Observer]:

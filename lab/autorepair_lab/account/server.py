@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 from unittest.mock import patch
+from urllib.parse import parse_qs
 
 from moto.core.config import default_user_config
 from moto.moto_api._internal.models import moto_api_backend
@@ -28,8 +29,9 @@ from autorepair_lab.account.faults import Fault, FaultPlan
 from autorepair_lab.account.gateway import Gateway, Observer
 from autorepair_lab.account.invocation_record import InvocationRecord
 from autorepair_lab.account.lambda_invoke import Answer, AtMemoryLimit, Runtime
+from autorepair_lab.account.own_calls import OwnCalls
 from autorepair_lab.account.parts import Parts
-from autorepair_lab.account.routes import RouteHandler, RouteReply
+from autorepair_lab.account.routes import RouteHandler, RouteReply, RouteRequest
 from autorepair_lab.account.stepfunctions import Interpreter
 from autorepair_lab.runtime.model import InvocationSink
 from autorepair_lab.runtime.pool import LambdaRuntime
@@ -85,6 +87,7 @@ class Account:
         self._port = port
         self._time_scale = time_scale
         self._interceptors = list(interceptors)
+        self._own_calls = OwnCalls()
         self._own_observers: list[Observer] = []
         self._settle_s = settle_s
         self._factory = runtime_factory or LambdaRuntime
@@ -165,12 +168,12 @@ class Account:
 
     def _link(self) -> None:
         if self._parts is not None:
-            chain = [*self._interceptors, *self._parts.interceptors()]
+            chain = [self._own_calls, *self._interceptors, *self._parts.interceptors()]
             self._gateway.set_chain(chain, [*self._parts.observers(), *self._own_observers])
 
     def _add_own_routes(self, parts: Parts) -> None:
         self.add_route("GET", "/_lab/inbox", lambda _request: RouteReply(parts.inbox.messages()))
-        self.add_route("GET", "/_lab/calls", lambda _request: RouteReply(self.calls()))
+        self.add_route("GET", "/_lab/calls", self._list_calls)
         self.add_route("POST", "/_lab/bedrock", parts.bedrock.receive)
         self.add_route("POST", "/_lab/schedule/(?P<rule>[^/]+)", parts.event_calls.trigger)
         self.add_route("POST", "/_lab/alarms/evaluate", parts.alarm_calls.evaluate)
@@ -228,9 +231,10 @@ class Account:
         """
         self._gateway.routes.add(method, pattern, handler)
 
-    def calls(self) -> list[dict[str, Any]]:
-        """AWS calls so far: service, operation, count."""
-        return self._gateway.calls()
+    def calls(self, *, with_labs_own: bool = False) -> list[dict[str, Any]]:
+        """AWS calls so far: service, operation, count; on demand those of the lab itself too."""
+        everybodys = self._gateway.calls()
+        return everybodys if with_labs_own else self._own_calls.without(everybodys)
 
     def inbox(self) -> list[dict[str, Any]]:
         """Every SNS message published so far: topic, subject, message, attributes, at."""
@@ -259,6 +263,12 @@ class Account:
     def trigger_schedule(self, rule_name: str, bus: str = "default") -> int:
         """Run a scheduled rule once; its number of targets. Raises ValueError if unknown."""
         return self._started().bus.trigger(rule_name, bus)
+
+    def _list_calls(self, request: RouteRequest) -> RouteReply:
+        wanted = parse_qs(request.query, keep_blank_values=True)
+        if wanted not in ({}, {"include": ["lab"]}):
+            raise ValueError(f"the only parameter is include=lab, not {request.query}")
+        return RouteReply(self.calls(with_labs_own=bool(wanted)))
 
     def _kill(self, call: Call) -> None:
         parts, runtime = self._started(), self._started_runtime()

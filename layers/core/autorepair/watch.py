@@ -18,6 +18,10 @@ ExecutionStatus = Literal[
 """Step Functions' own words, and GONE for an execution that it does not know (any more)."""
 
 
+ALIVE: frozenset[ExecutionStatus] = frozenset({"RUNNING", "PENDING_REDRIVE"})
+"""Of an execution that goes on, or may yet."""
+
+
 @dataclass(frozen=True)
 class Execution:
     """What became of an execution; ``error`` is the name of the error it died of, if it has one."""
@@ -29,11 +33,10 @@ class Execution:
 
 @dataclass(frozen=True)
 class StandingAlarm:
-    """An alarm that stands in ALARM, the functions it speaks of, and the event it would send."""
+    """An alarm that stands in ALARM, and the event it would send."""
 
     name: str
     arn: str
-    function_names: frozenset[str]
     since: datetime
     event: dict[str, Any]
 
@@ -43,6 +46,17 @@ class Unsettled:
     """An incident that is open, or whose change has neither been kept nor taken back."""
 
     incident: Incident
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """A message that people have not got, since ``since``."""
+
+    incident: Incident
+    subject: str
+    body: str
+    attributes: dict[str, str]
     since: datetime
 
 
@@ -78,7 +92,7 @@ class StandingAlarms(Protocol):
     """The alarms that stand in ALARM now."""
 
     def standing(self) -> Iterator[StandingAlarm]:
-        """Give every alarm on metrics of Lambda functions that stands in ALARM.
+        """Give every alarm that stands in ALARM, composite alarms included.
 
         Raises:
             AccessDeniedError, TransientServiceError: They cannot be read.

@@ -40,10 +40,12 @@ from autorepair.aws.releases import LambdaConcurrency, LambdaReleases
 from autorepair.aws.snapshots import Snapshots
 from autorepair.aws.standing_alarms import CloudWatchStandingAlarms
 from autorepair.aws.unknown_advisor import UnknownAdvisor
+from autorepair.aws.unsent_messages import DynamoUnsentMessages
 from autorepair.aws.variable_values import StoredVariableValues
+from autorepair.domain.diagnosis import Consultation, Diagnosis
 from autorepair.domain.errors import AutoRepairError, ConfigurationError, MalformedEventError
 from autorepair.domain.value import Value
-from autorepair.ports import Ports
+from autorepair.ports import Advisor, Ports
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
 InputT = TypeVar("InputT", bound=Value)
 Handler = Callable[[dict[str, Any], "LambdaContext"], dict[str, Any]]
 
+DEFAULT_MODEL_ID = "us.anthropic.claude-sonnet-5"
+"""An inference profile that takes a forced tool choice; the template's default, too."""
 _SERVICE = "lambda-auto-repair"
 _NAMESPACE = "LambdaAutoRepair"
 _LARGEST_LOGGED_MESSAGE = 2000
@@ -59,25 +63,15 @@ logger = Logger(service=_SERVICE)
 metrics = Metrics(namespace=_NAMESPACE, service=_SERVICE)
 
 
-class Settings(Value):
-    """What the deployment tells a function, by environment variables of the same names."""
+class AdvisorSettings(Value):
+    """Whether a model is asked, and which; empty means none."""
 
     region: str = Field(alias="AWS_REGION", min_length=1)
-    environment: Literal["dev", "staging", "prod"] = Field(alias="ENVIRONMENT")
-    audit_table: str = Field(alias="AUDIT_TABLE", min_length=1)
-    state_table: str = Field(alias="STATE_TABLE", min_length=1)
-    evidence_bucket: str = Field(alias="EVIDENCE_BUCKET", min_length=1)
-    topic_arn: str = Field(alias="TOPIC_ARN", min_length=1)
-    event_bus: str = Field(alias="EVENT_BUS", min_length=1)
-    policy_parameter: str = Field(alias="POLICY_PARAMETER", min_length=1)
-    known_config_prefix: str = Field(alias="KNOWN_CONFIG_PREFIX", min_length=1)
-    digest_key_id: str = Field(alias="DIGEST_KEY_ID", min_length=1)
-    snapshot_key_id: str = Field(alias="SNAPSHOT_KEY_ID", min_length=1)
-    # The two words and no others: a string "false" must never pass for true.
-    approval_workflow: Literal["true", "false"] = Field(alias="ENABLE_APPROVAL_WORKFLOW")
-    state_machine_arn: str = Field(
-        alias="STATE_MACHINE_ARN", pattern=r"^arn:[^:]+:states:[^:]+:\d{12}:stateMachine:[^:]+$"
-    )
+    diagnosis_mode: Literal["rules", "rules_then_model"] = Field("rules", alias="DIAGNOSIS_MODE")
+    advisor_model_id: str = Field(DEFAULT_MODEL_ID, alias="ADVISOR_MODEL_ID", min_length=1)
+    knowledge_base_id: str = Field("", alias="KNOWLEDGE_BASE_ID")
+    guardrail_id: str = Field("", alias="GUARDRAIL_ID")
+    guardrail_version: str = Field("DRAFT", alias="GUARDRAIL_VERSION", min_length=1)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -93,6 +87,26 @@ class Settings(Value):
             raise ConfigurationError(
                 f"environment variables are missing or wrong: {_faults(error)}"
             ) from error
+
+
+class Settings(AdvisorSettings):
+    """What the deployment tells a function, by environment variables of the same names."""
+
+    environment: Literal["dev", "staging", "prod"] = Field(alias="ENVIRONMENT")
+    audit_table: str = Field(alias="AUDIT_TABLE", min_length=1)
+    state_table: str = Field(alias="STATE_TABLE", min_length=1)
+    evidence_bucket: str = Field(alias="EVIDENCE_BUCKET", min_length=1)
+    topic_arn: str = Field(alias="TOPIC_ARN", min_length=1)
+    event_bus: str = Field(alias="EVENT_BUS", min_length=1)
+    policy_parameter: str = Field(alias="POLICY_PARAMETER", min_length=1)
+    known_config_prefix: str = Field(alias="KNOWN_CONFIG_PREFIX", min_length=1)
+    digest_key_id: str = Field(alias="DIGEST_KEY_ID", min_length=1)
+    snapshot_key_id: str = Field(alias="SNAPSHOT_KEY_ID", min_length=1)
+    # The two words and no others: a string "false" must never pass for true.
+    approval_workflow: Literal["true", "false"] = Field(alias="ENABLE_APPROVAL_WORKFLOW")
+    state_machine_arn: str = Field(
+        alias="STATE_MACHINE_ARN", pattern=r"^arn:[^:]+:states:[^:]+:\d{12}:stateMachine:[^:]+$"
+    )
 
     @property
     def account_id(self) -> str:
@@ -163,12 +177,13 @@ def connected(given: Settings, aws: Clients) -> Ports:
         ),
         known_config=known_config,
         policies=SsmPolicies(aws.ssm, parameter=given.policy_parameter),
-        evidence=S3EvidenceStore(aws.s3, bucket=given.evidence_bucket),
+        evidence=S3EvidenceStore(aws.s3, digester, bucket=given.evidence_bucket),
         audit=DynamoAuditTrail(aws.dynamodb, table=given.audit_table),
         state=DynamoIncidentState(aws.dynamodb, table=given.state_table, clock=clock),
         notifier=SnsNotifier(aws.sns, topic_arn=given.topic_arn),
+        unsent=DynamoUnsentMessages(aws.dynamodb, table=given.state_table),
         announcer=EventBridgeAnnouncer(aws.events, bus=given.event_bus),
-        advisor=UnknownAdvisor(),
+        advisor=advisor_of(given, aws),
         executions=StepFunctionsExecutions(
             aws.stepfunctions, state_machine_arn=given.state_machine_arn
         ),
@@ -179,6 +194,35 @@ def connected(given: Settings, aws: Clients) -> Ports:
         account_id=given.account_id,
         region=given.region,
         is_approval_required=given.is_approval_required,
+    )
+
+
+def advisor_of(given: AdvisorSettings, aws: Clients) -> Advisor:
+    """Give whom the deployment asks where the rules leave a cause open; maybe nobody."""
+    if given.diagnosis_mode == "rules":
+        return UnknownAdvisor()
+    return model_advisor(given, aws)
+
+
+def model_advisor(given: AdvisorSettings, aws: Clients) -> Advisor:
+    """Give the model of these settings, whatever their mode."""
+    # Only DiagnoseIssue asks; the other steps start sooner without.
+    from autorepair.aws.advisor import BedrockAdvisor, Guardrail  # noqa: PLC0415 - see above
+    from autorepair.aws.advisor_runbooks import (  # noqa: PLC0415 - see above
+        KnowledgeBaseRunbooks,
+        PackagedRunbooks,
+    )
+
+    base = given.knowledge_base_id
+    return BedrockAdvisor(
+        aws.bedrock_runtime,
+        KnowledgeBaseRunbooks(aws.bedrock_agent_runtime, knowledge_base_id=base)
+        if base
+        else PackagedRunbooks(),
+        model_id=given.advisor_model_id,
+        guardrail=Guardrail(given.guardrail_id, given.guardrail_version)
+        if given.guardrail_id
+        else None,
     )
 
 
@@ -206,6 +250,8 @@ def handler_for(
             _tell_failure(name, error)
             raise
         logger.info("done")
+        if isinstance(value, Diagnosis) and value.consultation is not None:
+            _count_consultation(value.consultation)
         _count(name, "Succeeded")
         return value.as_json()
 
@@ -245,6 +291,23 @@ def _tell_failure(name: str, error: Exception) -> None:
     else:
         logger.error("failed unexpectedly", extra=keys)
     _count(name, "Failed")
+
+
+def _count_consultation(said: Consultation) -> None:
+    """Count what asking the model took; sent along with the count of the step itself."""
+    answer = "AdviceHeard" if said.is_heard else "AdviceUnheard"
+    metrics.add_metric(name=answer, unit=MetricUnit.Count, value=1)
+    if said.use is None:
+        return
+    figures = {"AdviceInputTokens": said.use.input_tokens}
+    figures["AdviceOutputTokens"] = said.use.output_tokens
+    for figure, value in figures.items():
+        metrics.add_metric(name=figure, unit=MetricUnit.Count, value=value)
+    metrics.add_metric(
+        name="AdviceLatency", unit=MetricUnit.Milliseconds, value=said.use.latency_ms
+    )
+    if said.use.cost_usd is not None:
+        metrics.add_metric(name="AdviceCostUsd", unit=MetricUnit.NoUnit, value=said.use.cost_usd)
 
 
 def _count(name: str, result: Literal["Succeeded", "Failed"]) -> None:

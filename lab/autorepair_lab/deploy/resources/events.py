@@ -7,6 +7,7 @@ from autorepair_lab.deploy.resources.base import (
     Properties,
     ResourceType,
     Work,
+    tag_changes,
     tag_list,
 )
 
@@ -208,6 +209,7 @@ class ScheduleGroup(ResourceType):
 
     type = "AWS::Scheduler::ScheduleGroup"
     properties = frozenset({"Name", "Tags"})
+    mutable = frozenset({"Tags"})
     named_by = "Name"
     tags = "list"
 
@@ -217,6 +219,16 @@ class ScheduleGroup(ResourceType):
         tags = tag_list(work.get("Tags"))
         answer = work.aws.call("scheduler", "CreateScheduleGroup", Name=name, Tags=tags)
         return Made(name, {"Arn": answer["ScheduleGroupArn"]})
+
+    def update(self, work: Work, made: Made, before: Properties) -> Made:
+        """Change the group's tags."""
+        arn = work.aws.arn("scheduler", f"schedule-group/{made.physical_id}")
+        wanted, gone = tag_changes(before.get("Tags"), work.get("Tags"))
+        if wanted:
+            work.aws.call("scheduler", "TagResource", ResourceArn=arn, Tags=tag_list(wanted))
+        if gone:
+            work.aws.call("scheduler", "UntagResource", ResourceArn=arn, TagKeys=gone)
+        return made
 
     def delete(self, work: Work, made: Made) -> None:
         """Delete the group."""

@@ -10,6 +10,7 @@ from autorepair_lab.deploy.resources.base import (
     Properties,
     ResourceType,
     Work,
+    tag_changes,
     tag_map,
 )
 
@@ -42,7 +43,9 @@ class Api(ResourceType):
             "Tags",
         }
     )
-    mutable = frozenset({"CorsConfiguration", "Description", "DisableExecuteApiEndpoint", "Name"})
+    mutable = frozenset(
+        {"CorsConfiguration", "Description", "DisableExecuteApiEndpoint", "Name", "Tags"}
+    )
     tags = "map"
 
     def create(self, work: Work) -> Made:
@@ -63,10 +66,11 @@ class Api(ResourceType):
                 self._route(work, api["ApiId"], path, method, operation)
         return made
 
-    def update(self, work: Work, made: Made, before: Properties) -> Made:  # noqa: ARG002 - put anew
-        """Change the API's settings."""
-        parameters = work.pick(*self.mutable)
+    def update(self, work: Work, made: Made, before: Properties) -> Made:
+        """Change the API's settings and tags."""
+        parameters = work.pick(*self.mutable - {"Tags"})
         work.aws.call(_SERVICE, "UpdateApi", ApiId=made.physical_id, **parameters)
+        _tag(work, f"/apis/{made.physical_id}", before)
         return made
 
     def delete(self, work: Work, made: Made) -> None:
@@ -97,6 +101,15 @@ class Api(ResourceType):
         )
 
 
+def _tag(work: Work, path: str, before: Properties) -> None:
+    arn = f"arn:aws:apigateway:{work.aws.region}::{path}"
+    wanted, gone = tag_changes(before.get("Tags"), work.get("Tags"))
+    if wanted:
+        work.aws.call(_SERVICE, "TagResource", ResourceArn=arn, Tags=wanted)
+    if gone:
+        work.aws.call(_SERVICE, "UntagResource", ResourceArn=arn, TagKeys=gone)
+
+
 class _Part(ResourceType):
     """A part of an API: made, changed and removed by the API's id and its own."""
 
@@ -111,7 +124,7 @@ class _Part(ResourceType):
 
     def update(self, work: Work, made: Made, before: Properties) -> Made:  # noqa: ARG002 - put anew
         """Change the part."""
-        parameters = {"ApiId": work.require("ApiId"), **work.pick(*self.mutable)}
+        parameters = {"ApiId": work.require("ApiId"), **work.pick(*self.mutable - {"Tags"})}
         parameters[self.attribute] = made.physical_id
         work.aws.call(_SERVICE, f"Update{self.noun}", **parameters)
         return made
@@ -169,9 +182,15 @@ class Stage(_Part):
             "Tags",
         }
     )
-    mutable = properties - {"ApiId", "StageName", "Tags"}
+    mutable = properties - {"ApiId", "StageName"}
     tags = "map"
     noun, attribute = "Stage", "StageName"
+
+    def update(self, work: Work, made: Made, before: Properties) -> Made:
+        """Change the stage's settings and tags."""
+        super().update(work, made, before)
+        _tag(work, f"/apis/{work.require('ApiId')}/stages/{made.physical_id}", before)
+        return made
 
 
 TYPES: tuple[ResourceType, ...] = (Api(), Integration(), Route(), Stage())

@@ -175,7 +175,7 @@ class Secret(ResourceType):
     properties = frozenset(
         {"Description", "GenerateSecretString", "KmsKeyId", "Name", "SecretString", "Tags"}
     )
-    mutable = frozenset({"Description", "KmsKeyId", "SecretString"})
+    mutable = frozenset({"Description", "KmsKeyId", "SecretString", "Tags"})
     named_by = "Name"
     stateful = True
     tags = "list"
@@ -197,10 +197,19 @@ class Secret(ResourceType):
         )["ARN"]
         return Made(arn, {"Id": arn})
 
-    def update(self, work: Work, made: Made, before: Properties) -> Made:  # noqa: ARG002 - put anew
-        """Change the secret."""
-        parameters = work.pick("Description", "KmsKeyId", "SecretString")
-        work.aws.call("secretsmanager", "UpdateSecret", SecretId=made.physical_id, **parameters)
+    def update(self, work: Work, made: Made, before: Properties) -> Made:
+        """Change the secret and its tags."""
+        service, key = "secretsmanager", {"SecretId": made.physical_id}
+        settings = work.pick("Description", "KmsKeyId", "SecretString")
+        # What is stored anew is a new version, so only what differs is.
+        changed = {name: value for name, value in settings.items() if value != before.get(name)}
+        if changed:
+            work.aws.call(service, "UpdateSecret", **key, **changed)
+        wanted, gone = tag_changes(before.get("Tags"), work.get("Tags"))
+        if wanted:
+            work.aws.call(service, "TagResource", **key, Tags=tag_list(wanted))
+        if gone:
+            work.aws.call(service, "UntagResource", **key, TagKeys=gone)
         return made
 
     def delete(self, work: Work, made: Made) -> None:

@@ -33,6 +33,7 @@ _SETTINGS = {
     "ephemeralstorage": "ephemeral_storage_mb",
     "handler": "handler",
     "kmskeyarn": "kms_key_arn",
+    "functionversion": "function_version",
     "layers": "layers",
     "memorysize": "memory_mb",
     "packagetype": "package_type",
@@ -40,6 +41,28 @@ _SETTINGS = {
     "runtime": "runtime",
     "timeout": "timeout_s",
 }
+# What is told of a request beside its settings: scalars and lists of these parameters.
+_NOTED = (
+    "description",
+    "imageuri",
+    "s3bucket",
+    "s3key",
+    "s3objectversion",
+    "imageconfig",
+    "vpcconfig",
+    "role",
+    "qualifier",
+    "routingconfig",
+    "provisionedconcurrentexecutions",
+    "maximumretryattempts",
+    "maximumeventageinseconds",
+    "batchsize",
+    "enabled",
+    "eventsourcearn",
+    "principal",
+    "statementid",
+)
+_LONGEST_NOTE, _LONGEST_PART = 400, 120
 
 
 class CloudTrailChangeLog:
@@ -127,8 +150,10 @@ def _trail_event(event: EventTypeDef, target: Target) -> TrailEvent | None:
         name=_API_VERSION.sub("", event.get("EventName", "?")),
         principal=principal,
         is_own=str(principal).rpartition("/")[2].startswith(SERVICE_PREFIX),
-        settings=_settings(parameters) | _code(told),
+        settings=_settings(parameters) | _network(parameters) | _code(told),
         writes_environment="environment" in parameters,
+        alias=_alias(event.get("EventName", ""), parameters),
+        note=_note(parameters, told.get("responseElements") or {}),
     )
 
 
@@ -148,6 +173,37 @@ def _settings(parameters: Mapping[str, Any]) -> dict[str, str | int]:
     return found
 
 
+def _network(parameters: Mapping[str, Any]) -> dict[str, str | int]:
+    """Say whether the function was put into a network, or taken out of it."""
+    vpc = parameters.get("vpcconfig")
+    if not isinstance(vpc, dict) or "subnetIds" not in vpc:
+        return {}
+    return {"has_vpc": int(bool(vpc["subnetIds"]))}
+
+
+def _alias(event_name: str, parameters: Mapping[str, Any]) -> str | None:
+    """Name the alias that a request made or moved."""
+    named = parameters.get("name")
+    return named if "Alias" in event_name and isinstance(named, str) else None
+
+
+def _note(parameters: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
+    """Tell what else was asked for, and which version came of it."""
+    parts = [f"{name}: {told}" for name in _NOTED if (told := _told(parameters.get(name)))]
+    version = answer.get("version")
+    if isinstance(version, str) and version.isdecimal():
+        parts.insert(0, f"version: {version}")
+    return "; ".join(parts)[:_LONGEST_NOTE]
+
+
+def _told(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k}={t}" for k, v in value.items() if (t := _told(v)))[:_LONGEST_PART]
+    if isinstance(value, list):
+        return " ".join(_told(part) for part in value)[:_LONGEST_PART]
+    return str(value)[:_LONGEST_PART] if isinstance(value, str | int) else ""
+
+
 def _plain(value: object) -> str | int | None:
     if isinstance(value, dict):  # ephemeral storage: {"size": 512}
         return _plain(next(iter(value.values()), None))
@@ -155,7 +211,7 @@ def _plain(value: object) -> str | int | None:
         return ", ".join(str(part) for part in value) or None
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
-    return value or None
+    return None if value == "" else value
 
 
 def _code(told: Mapping[str, Any]) -> dict[str, str | int]:

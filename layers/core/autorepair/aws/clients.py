@@ -11,6 +11,8 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from types_boto3_bedrock_agent_runtime import AgentsforBedrockRuntimeClient
+    from types_boto3_bedrock_runtime import BedrockRuntimeClient
     from types_boto3_cloudtrail import CloudTrailClient
     from types_boto3_cloudwatch import CloudWatchClient
     from types_boto3_dynamodb import DynamoDBClient
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
 ServiceName = Literal[
+    "bedrock-agent-runtime",
+    "bedrock-runtime",
     "cloudtrail",
     "cloudwatch",
     "dynamodb",
@@ -42,6 +46,20 @@ ServiceName = Literal[
     "stepfunctions",
     "sts",
 ]
+
+
+# A model takes its time, so it is waited for longer and tried less often. At worst all tries of
+# both take 105 seconds; DiagnoseIssue has 120.
+_SLOWER: Mapping[ServiceName, Mapping[str, Any]] = {
+    "bedrock-runtime": {
+        "read_timeout": 28,
+        "retries": {"mode": "standard", "total_max_attempts": 3},
+    },
+    "bedrock-agent-runtime": {
+        "read_timeout": 5,
+        "retries": {"mode": "standard", "total_max_attempts": 2},
+    },
+}
 
 
 class CallerIdentityClient(Protocol):
@@ -94,6 +112,9 @@ class Clients:
             retries={"mode": "standard", "max_attempts": 4},
             user_agent_extra="lambda-auto-repair",
         )
+        self._slower = {
+            service: self._config.merge(Config(**times)) for service, times in _SLOWER.items()
+        }
         self._lazy: dict[ServiceName, LazyClient] = {}
 
     def make(self, services: Iterable[ServiceName]) -> None:
@@ -102,6 +123,16 @@ class Clients:
             _ = self._client(service).made
 
     # Each stand-in behaves as the client it makes; the casts say so to the type checker.
+
+    @property
+    def bedrock_runtime(self) -> BedrockRuntimeClient:
+        """The model."""
+        return cast("BedrockRuntimeClient", self._client("bedrock-runtime"))
+
+    @property
+    def bedrock_agent_runtime(self) -> AgentsforBedrockRuntimeClient:
+        """The Knowledge Base."""
+        return cast("AgentsforBedrockRuntimeClient", self._client("bedrock-agent-runtime"))
 
     @property
     def cloudtrail(self) -> CloudTrailClient:
@@ -180,5 +211,7 @@ class Clients:
 
     def _client(self, service: ServiceName) -> LazyClient:
         if service not in self._lazy:
-            self._lazy[service] = LazyClient(self._session, service, self._config)
+            self._lazy[service] = LazyClient(
+                self._session, service, self._slower.get(service, self._config)
+            )
         return self._lazy[service]

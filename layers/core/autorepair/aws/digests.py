@@ -28,6 +28,7 @@ class Digester:
     permissions: ClassVar[Mapping[str, frozenset[str]]] = {
         "of_value": frozenset({"kms:GenerateMac"}),
         "of_settings": frozenset({"kms:GenerateMac"}),
+        "masking_key": frozenset({"kms:GenerateMac"}),
     }
 
     def __init__(self, kms: KMSClient, key_id: str) -> None:
@@ -52,6 +53,14 @@ class Digester:
             AccessDeniedError, TransientServiceError, ConfigurationError: KMS gives no key.
         """
         return self._digest(function_arn, ["settings", settings])
+
+    def masking_key(self, function_arn: str) -> bytes:
+        """Give the key under which a function's secrets are recognised once they are masked.
+
+        Raises:
+            AccessDeniedError, TransientServiceError, ConfigurationError: KMS gives no key.
+        """
+        return hmac.new(self._key_for(function_arn), b"masking", hashlib.sha256).digest()
 
     def _digest(self, function_arn: str, content: list[Any]) -> str:
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))

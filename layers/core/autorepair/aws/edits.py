@@ -10,15 +10,17 @@ from autorepair.aws.variable_values import VariableValues
 from autorepair.domain.change import (
     Change,
     EnvironmentSetting,
+    EphemeralStorageSetting,
     MemorySetting,
-    Setting,
     TimeoutSetting,
     VariableSource,
 )
 from autorepair.domain.configuration import (
     MAX_ENVIRONMENT_BYTES,
+    MAX_EPHEMERAL_STORAGE_MB,
     MAX_MEMORY_MB,
     MAX_TIMEOUT_S,
+    MIN_EPHEMERAL_STORAGE_MB,
     MIN_MEMORY_MB,
     MIN_TIMEOUT_S,
 )
@@ -29,16 +31,29 @@ from autorepair.domain.errors import (
     UndeclaredValueError,
 )
 
+ConfigurationSetting = TimeoutSetting | MemorySetting | EnvironmentSetting | EphemeralStorageSetting
+"""The settings that UpdateFunctionConfiguration writes."""
+
 
 class Edits:
-    """The edit of one change.
+    """The edit of one change of the configuration, from ``before`` to ``after``.
 
     Every value is looked up once: a secret that rotates meanwhile must not make what was written
     look like somebody else's.
     """
 
-    def __init__(self, change: Change, values: VariableValues, digester: Digester) -> None:
+    def __init__(
+        self,
+        change: Change,
+        before: ConfigurationSetting,
+        after: ConfigurationSetting,
+        *,
+        values: VariableValues,
+        digester: Digester,
+    ) -> None:
         self._change = change
+        self._before = before
+        self.after = after
         self._values = values
         self._digester = digester
         self._known: dict[tuple[str, VariableSource], str | None] = {}
@@ -50,10 +65,10 @@ class Edits:
             return True
         if self._change.planned_on in {None, fingerprint}:
             return False
-        if not self.holds(reading, self._change.after):
+        if not self.holds(reading, self.after):
             return False
         try:
-            undone = self._edited(reading, self._change.before)
+            undone = self._edited(reading, self._before)
         except UndeclaredValueError:
             # What is replaced is sealed before it is replaced: nothing sealed, nothing written.
             return False
@@ -75,7 +90,7 @@ class Edits:
         if not self._is_planned_on(reading):
             raise StaleConfigurationError(
                 f"{reading.arn} is not configured as it was when the change was planned: "
-                f"{self.difference(reading, self._change.before)}"
+                f"{self.difference(reading, self._before)}"
             )
 
     def request(self, reading: Reading) -> dict[str, Any]:
@@ -87,35 +102,41 @@ class Edits:
             ChangeRefusedError: Lambda's limits forbid it.
             UndeclaredValueError: A variable's source is missing or unreadable.
         """
-        match self._change.after:
+        match self.after:
             case TimeoutSetting(timeout_s=timeout_s):
                 _require_between(timeout_s, MIN_TIMEOUT_S, MAX_TIMEOUT_S, "timeout", "s")
                 return {"Timeout": timeout_s}
             case MemorySetting(memory_mb=memory_mb):
                 _require_between(memory_mb, MIN_MEMORY_MB, MAX_MEMORY_MB, "memory", "MB")
                 return {"MemorySize": memory_mb}
+            case EphemeralStorageSetting(ephemeral_storage_mb=size_mb):
+                least, most = MIN_EPHEMERAL_STORAGE_MB, MAX_EPHEMERAL_STORAGE_MB
+                _require_between(size_mb, least, most, "ephemeral storage", "MB")
+                return {"EphemeralStorage": {"Size": size_mb}}
             case EnvironmentSetting() as setting:
                 edited = self._edited_environment(reading, setting)
                 _require_fits(edited)
                 _require_difference(reading, edited)
-                if isinstance(self._change.before, EnvironmentSetting):
-                    self._values.keep(reading, self._change.before)
+                if isinstance(self._before, EnvironmentSetting):
+                    self._values.keep(reading, self._before)
                 return {"Environment": {"Variables": edited.env}}
 
-    def holds(self, reading: Reading, setting: Setting) -> bool:
+    def holds(self, reading: Reading, setting: ConfigurationSetting) -> bool:
         """Whether the function has this setting."""
         try:
             return self._edited(reading, setting).raw == reading.raw
         except UndeclaredValueError:
             return False
 
-    def difference(self, reading: Reading, expected: Setting) -> str:
+    def difference(self, reading: Reading, expected: ConfigurationSetting) -> str:
         """Say, without any value of the environment, how the function is not as expected."""
         match expected:
             case TimeoutSetting() if expected.timeout_s != reading.timeout_s:
                 return f"the timeout is {reading.timeout_s} s and not {expected.timeout_s} s"
             case MemorySetting() if expected.memory_mb != reading.memory_mb:
                 return f"the memory is {reading.memory_mb} MB and not {expected.memory_mb} MB"
+            case EphemeralStorageSetting(ephemeral_storage_mb=mb) if mb != reading.storage_mb:
+                return f"the ephemeral storage is {reading.storage_mb} MB and not {mb} MB"
             case _:
                 return "other settings, the environment, the code, the layers or the role differ"
 
@@ -124,17 +145,21 @@ class Edits:
             return self._change.planned_on == reading.fingerprint(self._digester)
         # Cut short before it was known where it led: the write may never have landed, and what
         # stands there now may be somebody's own repair. Only what this change set is undone.
-        if not self.holds(reading, self._change.before):
+        if not self.holds(reading, self._before):
             return False
-        after = self._edited(reading, self._change.after)
+        after = self._edited(reading, self.after)
         return self._change.leads_to == after.fingerprint(self._digester)
 
-    def _edited(self, reading: Reading, setting: Setting) -> Reading:
+    def _edited(self, reading: Reading, setting: ConfigurationSetting) -> Reading:
         match setting:
             case TimeoutSetting():
                 return reading.replaced(Timeout=setting.timeout_s)
             case MemorySetting():
                 return reading.replaced(MemorySize=setting.memory_mb)
+            case EphemeralStorageSetting():
+                if setting.ephemeral_storage_mb == reading.storage_mb:
+                    return reading
+                return reading.replaced(EphemeralStorage={"Size": setting.ephemeral_storage_mb})
             case EnvironmentSetting():
                 return self._edited_environment(reading, setting)
 

@@ -10,11 +10,13 @@ from autorepair.aws.digests import Digester
 from autorepair.aws.edits import Edits
 from autorepair.aws.errors import AWS_FAILURES, aws_call, translated
 from autorepair.aws.reading import Reading
+from autorepair.aws.settings_beside import SettingsBeside
 from autorepair.aws.variable_values import StoredVariableValues, VariableValues
-from autorepair.domain.change import Change
+from autorepair.domain.change import AliasSetting, Change, ReservedConcurrencySetting
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.errors import (
     AutoRepairError,
+    ChangeRefusedError,
     StaleConfigurationError,
     TargetNotFoundError,
     TransientServiceError,
@@ -22,6 +24,12 @@ from autorepair.domain.errors import (
     UpdateInProgressError,
 )
 from autorepair.domain.incident import Target
+from autorepair.domain.standing import (
+    SettingBeside,
+    holds,
+    stands_as_planned_on,
+    stands_where_led,
+)
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -30,6 +38,7 @@ _READ = "lambda:GetFunctionConfiguration"
 _WRITE = "lambda:UpdateFunctionConfiguration"
 _DESCRIBE = frozenset(
     {_READ, "lambda:ListTags", "lambda:GetFunctionConcurrency", "kms:GenerateMac"}
+    | SettingsBeside.permissions["alias_version"]
 )
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.25, 4.0
 # One for the write, one for a revision that moved when an update settled, one for an update that
@@ -38,7 +47,7 @@ _ATTEMPTS = 3
 
 
 class LambdaFunctions:
-    """Reads and changes `$LATEST` of target functions.
+    """Reads and changes `$LATEST` of target functions, and what is kept beside it.
 
     Never calls GetFunction: its answer holds a link to the code.
     """
@@ -48,6 +57,7 @@ class LambdaFunctions:
         "tags": frozenset({"lambda:ListTags"}),
         "apply": _DESCRIBE
         | {_WRITE}
+        | SettingsBeside.permissions["write"]
         | StoredVariableValues.permissions["of"]
         | StoredVariableValues.permissions["keep"],
     }
@@ -64,17 +74,20 @@ class LambdaFunctions:
         self._lambda = client
         self._digester = digester
         self._values = values
+        self._beside = SettingsBeside(client)
         self._settle_s = settle_s
         self._sleep = sleep
 
     def read(self, target: Target) -> FunctionConfiguration:
         """Read the configuration of `$LATEST`, its tags and its reserved concurrency.
 
+        Of a target that names an alias, also where that points.
+
         Raises:
             TargetNotFoundError: There is no such function.
             AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be read.
         """
-        return self._described(self._reading(target.function_arn))
+        return self._described(self._reading(target.function_arn), target)
 
     def tags(self, target: Target) -> dict[str, str]:
         """Read the function's tags: one call, where `read` takes three.
@@ -105,8 +118,42 @@ class LambdaFunctions:
                 f"the change of {change.target.function_arn} does not say which configuration it "
                 "was planned on; plan it again"
             )
-        edits = Edits(change, self._values, self._digester)
-        return self._described(_in_effect(self._swapped(change, edits)))
+        before, after = change.before, change.after
+        if isinstance(after, ReservedConcurrencySetting | AliasSetting):
+            if not isinstance(before, ReservedConcurrencySetting | AliasSetting):
+                raise _mixed(change)
+            return self._swapped_beside(change, before, after)
+        if isinstance(before, ReservedConcurrencySetting | AliasSetting):
+            raise _mixed(change)
+        edits = Edits(change, before, after, values=self._values, digester=self._digester)
+        return self._described(_in_effect(self._swapped(change, edits)), change.target)
+
+    def _swapped_beside(
+        self, change: Change, before: SettingBeside, after: SettingBeside
+    ) -> FunctionConfiguration:
+        """Compare and swap what has no part in the configuration's own revision."""
+        obstacle: AutoRepairError | None = None
+        for _ in range(_ATTEMPTS):
+            found = self.read(change.target)
+            if stands_where_led(found, change, before, after):
+                return found
+            if not stands_as_planned_on(found, change, before, after):
+                raise StaleConfigurationError(
+                    f"{change.target.function_arn} is not as it was when the change was planned: "
+                    "the setting, or the configuration that goes with it, differs"
+                )
+            obstacle = self._beside.write(change.target.function_arn, before, after)
+            found = self.read(change.target)
+            if holds(found, after):
+                return found
+            if obstacle is None:
+                raise StaleConfigurationError(
+                    f"{change.target.function_arn} was changed by somebody else right after the "
+                    "write"
+                )
+            if isinstance(obstacle, TransientServiceError):
+                raise obstacle
+        raise obstacle or StaleConfigurationError(f"{change.target.function_arn} kept moving")
 
     def _swapped(self, change: Change, edits: Edits) -> Reading:
         obstacle: AutoRepairError | None = None
@@ -155,10 +202,10 @@ class LambdaFunctions:
         setting that was written.
         """
         reading = self._settled(change.target, past=revision_id)
-        if not edits.holds(reading, change.after):
+        if not edits.holds(reading, edits.after):
             raise StaleConfigurationError(
                 f"{reading.arn} was changed by somebody else right after the write: "
-                f"{edits.difference(reading, change.after)}"
+                f"{edits.difference(reading, edits.after)}"
             )
         return reading
 
@@ -195,7 +242,7 @@ class LambdaFunctions:
         with aws_call("lambda:ListTags", function_arn, missing=TargetNotFoundError):
             return dict(self._lambda.list_tags(Resource=function_arn).get("Tags", {}))
 
-    def _described(self, reading: Reading) -> FunctionConfiguration:
+    def _described(self, reading: Reading, target: Target) -> FunctionConfiguration:
         arn = reading.arn
         tags = self._tags(arn)
         with aws_call("lambda:GetFunctionConcurrency", arn, missing=TargetNotFoundError):
@@ -204,7 +251,14 @@ class LambdaFunctions:
             self._digester,
             tags=tags,
             reserved_concurrency=concurrency.get("ReservedConcurrentExecutions"),
-        )
+        ).model_copy(update={"alias_version": self._beside.alias_version(target)})
+
+
+def _mixed(change: Change) -> ChangeRefusedError:
+    return ChangeRefusedError(
+        f"the change of {change.target.function_arn} leads from one kind of setting to another, "
+        "so it cannot be taken back; plan it again"
+    )
 
 
 def _is_moving(reading: Reading, past: str) -> bool:

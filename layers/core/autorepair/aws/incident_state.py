@@ -6,6 +6,7 @@
     pause                  pause   there while writes are paused; an operator puts and deletes it
     incident#<id>          change  what the incident is writing or has written: record, incident
     incident#<id>          token   the task token of a waiting execution: token
+    incident#<id>          message  what could not be sent; see `unsent_messages`
 
 The words are pk, sk and what the item holds. `expires_at` (epoch seconds) is the table's TTL;
 DynamoDB deletes late, so it is compared too. A pause may have one.
@@ -69,8 +70,10 @@ class DynamoIncidentState:
         self._table = table
         self._clock = clock
 
-    def open(self, incident: Incident) -> OpenIncident:
+    def open(self, incident: Incident, *, instead_of: str | None = None) -> OpenIncident:
         """Open the incident on its target, or give the one that is open there already.
+
+        ``instead_of`` is the id of an open incident whose place it takes.
 
         Raises:
             ValueError: The incident has no target.
@@ -85,8 +88,8 @@ class DynamoIncidentState:
             **_listed(incident, "open"),
         }
         for _ in range(_OPEN_ATTEMPTS):
-            if self._put_if_free(item):
-                return OpenIncident(incident.id, incident.execution_arn)
+            if self._put_if_free(item, or_held_by=instead_of):
+                return OpenIncident(incident.id, incident.execution_arn, incident.opened_at)
             found = self._get(key)
             if found is not None:
                 return _open_incident(found)
@@ -274,14 +277,21 @@ class DynamoIncidentState:
             f"the write lease of {target.function_arn} is held by {holder}; try again later"
         )
 
-    def _put_if_free(self, item: dict[str, AttributeValueTypeDef]) -> bool:
+    def _put_if_free(
+        self, item: dict[str, AttributeValueTypeDef], *, or_held_by: str | None
+    ) -> bool:
         with aws_call("dynamodb:PutItem", f"table {self._table}"):
             try:
                 self._dynamodb.put_item(
                     TableName=self._table,
                     Item=item,
-                    ConditionExpression="attribute_not_exists(pk) OR expires_at <= :now",
-                    ExpressionAttributeValues={":now": self._after(timedelta())},
+                    ConditionExpression=(
+                        "attribute_not_exists(pk) OR expires_at <= :now OR incident_id = :dead"
+                    ),
+                    ExpressionAttributeValues={
+                        ":now": self._after(timedelta()),
+                        ":dead": {"S": or_held_by or "nobody"},
+                    },
                 )
             except ClientError as error:
                 _raise_unless_condition_failed(error)
@@ -326,7 +336,8 @@ def _target_key(function_arn: str, sort: str) -> dict[str, AttributeValueTypeDef
 
 
 def _open_incident(item: Mapping[str, AttributeValueTypeDef]) -> OpenIncident:
-    return OpenIncident(item["incident_id"]["S"], item["execution_arn"]["S"])
+    opened_at = datetime.fromisoformat(item["opened_at"]["S"])
+    return OpenIncident(item["incident_id"]["S"], item["execution_arn"]["S"], opened_at)
 
 
 def _listed(

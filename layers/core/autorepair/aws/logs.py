@@ -1,62 +1,45 @@
-"""A function's log, read within a budget."""
+"""A function's log, read within a budget and in a memory that does not grow with the log."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar
 
-from autorepair.aws.errors import aws_call
+from autorepair.aws.log_pages import ACTION, Budget, LogGroupMissingError, LogPages, Span
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.errors import AutoRepairError
 from autorepair.domain.evidence import Gap
-from autorepair.domain.log_format import RawEvent, assemble
+from autorepair.domain.log_events import RawEvent
+from autorepair.domain.log_format import assemble
+from autorepair.domain.log_sampling import MARKS, LogSampler, Sighting, is_mark
 from autorepair.ports import LogReading
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
 
-_ACTION = "logs:FilterLogEvents"
 _SOURCE = "logs"
-# Streams of a log group that functions share: YYYY/MM/DD/name[version]id.
-_SHARED_STREAM = re.compile(r"\d{4}/\d{2}/\d{2}/(?P<function>[A-Za-z0-9_-]+)\[")
-_FIRST_SLICE = timedelta(seconds=30)
-_MILLISECOND = timedelta(milliseconds=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_SLICE = timedelta(seconds=10)
+# A failure's words are read from its environment's stream, from a bit before to a bit after it.
+_AROUND = timedelta(seconds=2)
+_MOST_EXCERPTS = 40
 
 
-class _LogGroupMissingError(AutoRepairError):
-    """The function has never written a log, or nobody made its group. Never leaves this module."""
+@dataclass(frozen=True)
+class LogLimits:
+    """How much is read, of each way of reading: events, bytes and seconds."""
 
-
-@dataclass
-class _Budget:
-    """What may still be read; ``deadline`` is a reading of the monotonic clock."""
-
-    events: int
-    size: int
-    deadline: float
-    monotonic: Callable[[], float]
-
-    @property
-    def is_full(self) -> bool:
-        return self.events <= 0 or self.size <= 0
-
-    @property
-    def is_used_up(self) -> bool:
-        return self.is_full or self.monotonic() >= self.deadline
-
-    def half(self) -> _Budget:
-        """Give half of what is left, without taking it."""
-        left_s = self.deadline - self.monotonic()
-        return _Budget(self.events // 2, self.size // 2, self.deadline - left_s / 2, self.monotonic)
-
-    def take(self, message: str) -> None:
-        self.events -= 1
-        self.size -= len(message.encode(errors="replace"))
+    max_events: int = 12_000
+    max_bytes: int = 6_000_000
+    max_seconds: float = 20.0
+    scan_events: int = 2_000_000
+    scan_bytes: int = 400_000_000
+    scan_seconds: float = 45.0
+    excerpt_events: int = 4_000
+    excerpt_bytes: int = 2_000_000
+    excerpt_seconds: float = 15.0
 
 
 @dataclass
@@ -70,28 +53,25 @@ class _Found:
 
 
 class CloudWatchLogs:
-    """Reads with FilterLogEvents, unfiltered: invocations are put together from all their lines.
+    """Reads with FilterLogEvents: invocations are put together from all their lines.
 
     A log that is too long for the budget is read from both ends: the start shows how the function
-    did before and how the trouble began, the end what is going on now. What lies between is named
-    in a gap.
+    did before and how the trouble began, the end what is going on now. Of what lies between only
+    the platform's lines and the runtimes' records of failures are asked for; of these a sample is
+    kept, and the failures in it are read with all their words. A gap says what was left out.
     """
 
-    permissions: ClassVar[Mapping[str, frozenset[str]]] = {"read": frozenset({_ACTION})}
+    permissions: ClassVar[Mapping[str, frozenset[str]]] = {"read": frozenset({ACTION})}
 
     def __init__(
         self,
         client: CloudWatchLogsClient,
         *,
-        max_events: int = 20_000,
-        max_bytes: int = 10_000_000,
-        max_seconds: float = 20.0,
+        limits: LogLimits | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._logs = client
-        self._max_events = max_events
-        self._max_bytes = max_bytes
-        self._max_seconds = max_seconds
+        self._limits = limits or LogLimits()
         self._monotonic = monotonic
 
     def read(
@@ -102,123 +82,104 @@ class CloudWatchLogs:
         Raises:
             AccessDeniedError, TransientServiceError, ConfigurationError: The log cannot be read.
         """
-        found = _Found()
+        found, pages = _Found(), LogPages(self._logs, configuration)
         try:
-            gaps = self._read_both_ends(configuration, start, end, found)
-        except _LogGroupMissingError:
+            between = self._read_both_ends(pages, start, end, found)
+            gaps = self._sample(pages, between, found) if between else ()
+        except LogGroupMissingError:
             reason = f"log group {configuration.log_group} does not exist"
             return LogReading((), (), (Gap(source=_SOURCE, reason=reason),))
-        invocations, lines = assemble(sorted(found.events.values(), key=lambda event: event.at))
+        events = sorted(found.events.values(), key=lambda event: event.at)
+        found.events.clear()
+        invocations, lines = assemble(events)
         return LogReading(lines=lines, invocations=invocations, gaps=gaps)
 
     def _read_both_ends(
-        self, configuration: FunctionConfiguration, start: datetime, end: datetime, found: _Found
-    ) -> tuple[Gap, ...]:
-        whole = _Budget(
-            self._max_events,
-            self._max_bytes,
-            self._monotonic() + self._max_seconds,
-            self._monotonic,
-        )
-        head_end = self._read_span(configuration, start, end, whole.half(), found)
+        self, pages: LogPages, start: datetime, end: datetime, found: _Found
+    ) -> tuple[Span, ...]:
+        """Read all of it, or as much from both ends as may be; give what lies between."""
+        limits = self._limits
+        whole = self._budget(limits.max_events, limits.max_bytes, limits.max_seconds)
+        head_end = pages.read(Span(start, end), whole.half(), found.add)
         if head_end is None:
             return ()
         # The clock has run meanwhile; what time the first half left over is the second's.
         tail = replace(whole.half(), deadline=whole.deadline)
-        return self._read_tail(configuration, head_end, end, tail, found)
+        return _read_backwards(pages, Span(head_end, end), tail, found)
 
-    def _read_tail(
-        self,
-        configuration: FunctionConfiguration,
-        start: datetime,
-        end: datetime,
-        budget: _Budget,
-        found: _Found,
+    def _sample(self, pages: LogPages, between: tuple[Span, ...], found: _Found) -> tuple[Gap, ...]:
+        """Go through what lies between the ends for failures and figures, and keep a sample.
+
+        What was read before stands, whatever becomes of this.
+        """
+        sampler = LogSampler()
+        try:
+            gaps = self._scan(pages, between, sampler)
+            # First whole, then in part: of the events of one moment the first to come goes first.
+            self._read_excerpts(pages, sampler.failing, found)
+        except AutoRepairError as error:
+            gaps = tuple(_left_out(span, span.start) for span in between)
+            gaps = (*gaps, Gap(source=_SOURCE, reason=f"{type(error).__name__}: {error}"))
+        sampler.finish()
+        for event in sampler.events:
+            found.add(event)
+        seen = f"{sampler.invocations} invocations were seen there, {sampler.failures} failed"
+        return (*gaps, Gap(source=_SOURCE, reason=f"of what was left out: {seen}"))
+
+    def _scan(
+        self, pages: LogPages, between: tuple[Span, ...], sampler: LogSampler
     ) -> tuple[Gap, ...]:
-        """Read backwards in growing slices until the budget is used up."""
-        upper, width = end, _FIRST_SLICE
-        while upper > start:
-            lower = max(start, upper - width)
-            reached = self._read_span(configuration, lower, upper, budget, found)
-            if reached is not None:
-                spans = [(start, lower), (reached, upper)]
-                return tuple(self._left_out(a, b) for a, b in spans if a < b)
-            upper, width = lower, width * 2
-        return ()
+        limits = self._limits
+        budget = self._budget(limits.scan_events, limits.scan_bytes, limits.scan_seconds)
+        gaps = []
+        for span in between:
+            reached: datetime | None = span.start
+            if not budget.is_used_up:
+                marked = replace(span, words=MARKS)
+                reached = pages.read(marked, budget, sampler.take, is_wanted=is_mark)
+            gaps.append(_left_out(span, reached))
+        sampler.finish()
+        return tuple(gaps)
 
-    def _left_out(self, start: datetime, end: datetime) -> Gap:
-        return Gap(
-            source=_SOURCE,
-            reason=(
-                f"the log from {start:%Y-%m-%dT%H:%M:%SZ} to {end:%Y-%m-%dT%H:%M:%SZ} was left out "
-                f"wholly or in part: more than {self._max_events} events, {self._max_bytes} bytes "
-                f"or {self._max_seconds:g} seconds of reading"
-            ),
-        )
-
-    def _read_span(
-        self,
-        configuration: FunctionConfiguration,
-        start: datetime,
-        end: datetime,
-        budget: _Budget,
-        found: _Found,
-    ) -> datetime | None:
-        """Read a span; None when all of it was read, else up to where."""
-        reached, token = start, None
-        while True:
-            events, token = self._page(configuration.log_group, start, end, token)
-            for event in events:
-                if budget.is_full:
-                    return reached
-                budget.take(event.message)
-                reached = max(reached, event.at)
-                if _is_of(event, configuration):
-                    found.add(event)
-            if token is None:
-                return None
+    def _read_excerpts(self, pages: LogPages, failing: list[Sighting], found: _Found) -> None:
+        """Read all that the sampled failures said."""
+        limits = self._limits
+        budget = self._budget(limits.excerpt_events, limits.excerpt_bytes, limits.excerpt_seconds)
+        for sighting in failing[:_MOST_EXCERPTS]:
             if budget.is_used_up:
-                return reached
+                return
+            pages.read(_around(sighting), budget, found.add)
 
-    def _page(
-        self, log_group: str, start: datetime, end: datetime, token: str | None
-    ) -> tuple[list[RawEvent], str | None]:
-        """Read one page and the token of the next. An empty page need not be the last."""
-        first_ms, last_ms = _milliseconds(start), _milliseconds_before(end)
-        if last_ms < first_ms:
-            return [], None
-        request: dict[str, Any] = {
-            "logGroupName": log_group,
-            "startTime": first_ms,
-            "endTime": last_ms,
-        }
-        if token is not None:
-            request["nextToken"] = token
-        with aws_call(_ACTION, f"log group {log_group}", missing=_LogGroupMissingError):
-            answer = self._logs.filter_log_events(**request)
-        events = [
-            RawEvent(
-                id=event["eventId"],
-                at=_EPOCH + event["timestamp"] * _MILLISECOND,
-                stream=event["logStreamName"],
-                message=event["message"],
-            )
-            for event in answer.get("events", [])
-        ]
-        following = answer.get("nextToken")
-        return events, None if following == token else following
+    def _budget(self, events: int, size: int, seconds: float) -> Budget:
+        return Budget(events, size, self._monotonic() + seconds, self._monotonic)
 
 
-def _is_of(event: RawEvent, configuration: FunctionConfiguration) -> bool:
-    """Whether the event is the function's own, where a log group serves several."""
-    shared = _SHARED_STREAM.match(event.stream)
-    return shared is None or shared["function"] == configuration.function_name
+def _read_backwards(pages: LogPages, span: Span, budget: Budget, found: _Found) -> tuple[Span, ...]:
+    """Read backwards in growing slices until the budget is used up; give what was not read."""
+    upper, width = span.end, _FIRST_SLICE
+    while upper > span.start:
+        lower = max(span.start, upper - width)
+        reached = pages.read(Span(lower, upper), budget, found.add)
+        if reached is not None:
+            spans = (Span(span.start, lower), Span(reached, upper))
+            return tuple(one for one in spans if one.start < one.end)
+        upper, width = lower, width * 2
+    return ()
 
 
-def _milliseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MILLISECOND
+def _around(sighting: Sighting) -> Span:
+    events = sighting.events
+    return Span(events[0].at - _AROUND, events[-1].at + _AROUND, streams=(events[0].stream,))
 
 
-def _milliseconds_before(end: datetime) -> int:
-    """Give the last whole millisecond before ``end``; CloudWatch's endTime is inclusive."""
-    return -((_EPOCH - end) // _MILLISECOND) - 1
+def _left_out(span: Span, reached: datetime | None) -> Gap:
+    sampled = (
+        "of it only failures and a sample of the figures were kept"
+        if reached is None
+        else f"up to {reached:%H:%M:%SZ} failures and a sample of the figures were kept"
+    )
+    return Gap(
+        source=_SOURCE,
+        reason=f"the log from {span.start:%Y-%m-%dT%H:%M:%SZ} to {span.end:%Y-%m-%dT%H:%M:%SZ} "
+        f"is too long to be read whole: {sampled}",
+    )

@@ -27,6 +27,9 @@ _WANTED = (
     ("Duration", "Average"),
     ("Duration", "p99"),
     ("ConcurrentExecutions", "Maximum"),
+    # Only functions that read a stream, or were stopped in a loop, have these.
+    ("IteratorAge", "Maximum"),
+    ("RecursiveInvocationsDropped", "Sum"),
 )
 
 

@@ -70,6 +70,7 @@ _DEFAULTS: dict[str, Any] = {
     "PackageType": "Zip",
     "TracingConfig": {"Mode": "PassThrough"},
 }
+_LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, repr=False)
@@ -105,6 +106,11 @@ class Reading:
     def memory_mb(self) -> int:
         """The memory size in megabytes."""
         return int(self.raw["MemorySize"])
+
+    @property
+    def storage_mb(self) -> int:
+        """The size of /tmp in megabytes; Lambda leaves the least one out of old answers."""
+        return int(self.raw.get("EphemeralStorage", _DEFAULTS["EphemeralStorage"])["Size"])
 
     @property
     def env(self) -> dict[str, str]:
@@ -162,6 +168,22 @@ class Reading:
     def _log_format(self) -> str:
         return str(self.raw.get("LoggingConfig", {}).get("LogFormat") or "Text")
 
+    def _image(self, member: str) -> tuple[str, ...]:
+        """Give what overrides a member of a container image's own configuration."""
+        told = self.raw.get("ImageConfigResponse", {}).get("ImageConfig", {})
+        return tuple(told.get(member) or ())
+
+    @property
+    def _state_reason(self) -> str:
+        """Say why the function is not Active, its last update failed, or its image is refused."""
+        reasons = [_reason(self.raw, "State")] if self.raw.get("State") != "Active" else []
+        if self.update_status == "Failed":
+            reasons.append(_reason(self.raw, "LastUpdateStatus"))
+        error = self.raw.get("ImageConfigResponse", {}).get("Error", {})
+        if error:
+            reasons.append(f"{error.get('ErrorCode', '?')}: {error.get('Message', '')}")
+        return "; ".join(reason for reason in reasons if reason)[:_LONGEST_REASON]
+
     def configuration(
         self, digester: Digester, *, tags: dict[str, str], reserved_concurrency: int | None
     ) -> FunctionConfiguration:
@@ -184,6 +206,10 @@ class Reading:
                 "is_env_unreadable": self.is_env_unreadable,
                 "kms_key_arn": raw.get("KMSKeyArn") or None,
                 "layers": tuple(layer["Arn"] for layer in raw.get("Layers", [])),
+                "image_command": self._image("Command"),
+                "image_entry_point": self._image("EntryPoint"),
+                "has_file_system": bool(raw.get("FileSystemConfigs")),
+                "state_reason": self._state_reason,
                 "has_vpc": bool(raw.get("VpcConfig", {}).get("SubnetIds")),
                 "has_snap_start": raw.get("SnapStart", {}).get("ApplyOn", "None") != "None",
                 "log_group": self._log_group,
@@ -208,6 +234,11 @@ class Reading:
             )
             for name, value in sorted(self.env.items())
         )
+
+
+def _reason(raw: Mapping[str, Any], of: str) -> str:
+    code, words = raw.get(f"{of}ReasonCode"), raw.get(f"{of}Reason")
+    return ": ".join(str(part) for part in (code, words) if part)
 
 
 def environment_size(env: Mapping[str, str]) -> int:

@@ -1,8 +1,8 @@
-"""The alarms on Lambda functions that stand in ALARM, each with the event CloudWatch would send.
+"""The alarms that stand in ALARM, each with the event CloudWatch would send.
 
 CloudWatch speaks on transitions only, so an alarm that went off while nobody could listen stays
-silent until it is looked for. Only alarms whose metrics name a function in AWS/Lambda can be told
-apart here; a composite alarm's children are alarms of their own.
+silent until it is looked for. Which functions it is about is not for here to say: a composite
+alarm's children and the log behind a metric have to be asked.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from autorepair.watch import StandingAlarm
 if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient
     from types_boto3_cloudwatch.type_defs import (
+        CompositeAlarmTypeDef,
         MetricAlarmTypeDef,
         MetricDataQueryOutputTypeDef,
         MetricStatOutputTypeDef,
     )
 
-NAMESPACE = "AWS/Lambda"
 _FIRST_QUERY = "m1"
 
 
@@ -38,22 +38,24 @@ class CloudWatchStandingAlarms:
         self._region = region
 
     def standing(self) -> Iterator[StandingAlarm]:
-        """Give every metric alarm on Lambda functions that stands in ALARM.
+        """Give every metric alarm and every composite alarm that stands in ALARM.
 
         Raises:
             AccessDeniedError, TransientServiceError, ConfigurationError: They cannot be read.
         """
         pages = self._cloudwatch.get_paginator("describe_alarms").paginate(
-            StateValue="ALARM", AlarmTypes=["MetricAlarm"]
+            StateValue="ALARM", AlarmTypes=["CompositeAlarm", "MetricAlarm"]
         )
         with aws_call("cloudwatch:DescribeAlarms", "alarms in ALARM"):
             for page in pages:
-                for alarm in page["MetricAlarms"]:
-                    names = _function_names(alarm)
-                    if names:
-                        yield self._standing(alarm, names)
+                for alarm in page.get("MetricAlarms", []):
+                    yield self._standing(alarm, {"metrics": _metrics(alarm)})
+                for composite in page.get("CompositeAlarms", []):
+                    yield self._standing(composite, _rule(composite))
 
-    def _standing(self, alarm: MetricAlarmTypeDef, names: frozenset[str]) -> StandingAlarm:
+    def _standing(
+        self, alarm: MetricAlarmTypeDef | CompositeAlarmTypeDef, configuration: dict[str, Any]
+    ) -> StandingAlarm:
         since = alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"]
         state = {
             "value": "ALARM",
@@ -73,19 +75,18 @@ class CloudWatchStandingAlarms:
             "detail": {
                 "alarmName": alarm["AlarmName"],
                 "state": state,
-                "configuration": {"metrics": _metrics(alarm)},
+                "configuration": configuration,
             },
         }
-        return StandingAlarm(alarm["AlarmName"], alarm["AlarmArn"], names, since, event)
+        return StandingAlarm(alarm["AlarmName"], alarm["AlarmArn"], since, event)
 
 
-def _function_names(alarm: MetricAlarmTypeDef) -> frozenset[str]:
-    stats = [query["metricStat"]["metric"] for query in _metrics(alarm) if "metricStat" in query]
-    return frozenset(
-        stat["dimensions"]["FunctionName"]
-        for stat in stats
-        if stat["namespace"] == NAMESPACE and "FunctionName" in stat["dimensions"]
-    )
+def _rule(alarm: CompositeAlarmTypeDef) -> dict[str, Any]:
+    rule: dict[str, Any] = {"alarmRule": alarm["AlarmRule"]}
+    if alarm.get("ActionsSuppressor"):
+        rule["actionsSuppressor"] = alarm["ActionsSuppressor"]
+        rule["actionsSuppressorWaitPeriod"] = alarm.get("ActionsSuppressorWaitPeriod", 0)
+    return rule
 
 
 def _metrics(alarm: MetricAlarmTypeDef) -> list[dict[str, Any]]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from autorepair.domain.catalogue import CatalogueEntry
 from autorepair.domain.diagnosis import Advice, RootCause
 from autorepair.domain.evidence import Evidence
 
@@ -9,8 +13,11 @@ from autorepair.domain.evidence import Evidence
 class UnknownAdvisor:
     """Never guesses."""
 
-    def advise(self, evidence: Evidence) -> Advice:
+    permissions: ClassVar[Mapping[str, frozenset[str]]] = {"advise": frozenset()}
+
+    def advise(self, evidence: Evidence, catalogue: Sequence[CatalogueEntry]) -> Advice:
         """Answer `unknown` whatever the evidence."""
+        del catalogue
         name = evidence.configuration.function_name
         return Advice(
             root_cause=RootCause.UNKNOWN, why=f"this deployment asks no model about {name}"

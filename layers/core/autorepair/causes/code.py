@@ -1,11 +1,11 @@
-"""Bugs: the same exception of a kind that only code can raise, on most of the failures."""
+"""Bugs: the same exception on most of the failures, of a kind that only code can raise."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
 
-from autorepair.causes.cause import Cause
+from autorepair.causes.cause import Cause, Reach
 from autorepair.causes.limits import share_of_failures, weighed_down
 from autorepair.causes.witnesses import (
     is_exception,
@@ -18,6 +18,10 @@ from autorepair.domain.evidence import Evidence, Invocation, LogLine
 
 _LEAST_SHARE = 0.5
 _FEW = 3
+_SURE = 0.85
+_LIKELY = 0.75
+# An exception of any kind, raised by the function's own code: it points there, and no further.
+_LEANING = 0.55
 
 # Exceptions that say that the code did what its language forbids. A ValueError, say, is not among
 # them: it may as well be about an event, a setting, or another service's answer.
@@ -25,19 +29,35 @@ _BUGS = frozenset(
     {
         "TypeError", "AttributeError", "IndexError", "KeyError", "NameError", "UnboundLocalError",
         "ZeroDivisionError", "RecursionError", "NotImplementedError", "StopIteration",
+        "AssertionError", "UserCodeSyntaxError", "IndentationError", "MarshalError",
         "ReferenceError", "RangeError",
         "NullPointerException", "IndexOutOfBoundsException", "ArrayIndexOutOfBoundsException",
         "StringIndexOutOfBoundsException", "ClassCastException", "ArithmeticException",
         "NegativeArraySizeException", "StackOverflowError", "ConcurrentModificationException",
-        "UnsupportedOperationException",
-        "NoMethodError", "FrozenError", "LocalJumpError",
+        "UnsupportedOperationException", "NoSuchElementException", "KotlinNullPointerException",
+        "UninitializedPropertyAccessException", "NoWhenBranchMatchedException",
+        "NoMethodError", "FrozenError", "LocalJumpError", "SystemStackError", "ArgumentError",
         "NullReferenceException", "IndexOutOfRangeException", "InvalidCastException",
-        "DivideByZeroException",
-        "boundsError", "plainError",
+        "DivideByZeroException", "KeyNotFoundException", "ArgumentOutOfRangeException",
+        "NotImplementedException", "StackOverflowException", "ObjectDisposedException",
+        "boundsError", "plainError", "TypeAssertionError", "DivisionByZeroError",
     }
 )  # fmt: skip
 _RUBY = re.compile(r"Function<([\w:]{1,100})>")
-_GO = re.compile(r"runtime error: (?:index out of range|invalid memory address|integer divide)")
+_PANIC = re.compile(
+    r"runtime error: (?:index out of range|slice bounds out of range|invalid memory address"
+    r"|integer divide|makeslice|hash of unhashable)|assignment to entry in nil map"
+    r"|close of closed channel|interface conversion: |all goroutines are asleep"
+    r"|panicked at [^\n]{0,300}(?:index out of bounds|unwrap\(\)|overflow|divide by zero|expect"
+    r"|entered unreachable|not yet implemented|slice index|out of range|byte index)"
+    r"|panicked at [^\n]{1,200}:\r?\n(?:called `|index out|attempt to|range (?:start|end)"
+    r"|byte index)|Call to (?:a member function|undefined (?:method|function))"
+    r"|PHP Fatal error: {1,4}Uncaught \w{0,20}(?:TypeError|ArgumentCountError"
+    r"|DivisionByZeroError)|Segmentation fault|signal: segmentation"
+    r"|is not a function\b|Converting circular structure to JSON|is not JSON serializable"
+    r"|dictionary changed size during iteration|Maximum call stack size exceeded"
+    r"|fatal error: concurrent map"
+)
 # The environment, or a package that does not fit, explains these as well as a bug would.
 _OTHER_REASONS = re.compile(
     r"\benviron\b|getenv|process\.env|System\.getenv|\bENV(?:\[|\.fetch)|<frozen os>|/os\.py\""
@@ -47,17 +67,35 @@ _OTHER_REASONS = re.compile(
 _CREATION = "CreateFunction"
 _PLACE = re.compile(r"File \"(/var/task/[^\"\n]{1,200})\", line (\d{1,7})")
 _PLACE_ELSEWHERE = re.compile(r"\n?\s+at ([^\n]{1,200})")
+# A frame of the function's own code, in any runtime; what libraries raise may be about anything.
+_OWN_FRAME = re.compile(
+    r"/var/task/(?!node_modules/|vendor/|python/|[^\s\"']{0,120}(?:site-packages|node_modules)/)"
+    r"[\w./-]{1,200}\.\w{2,4}"
+    r"|\bat (?!java|jdk|sun|org\.|com\.amazon|software\.amazon|System\."
+    r"|Amazon)[\w$.]{3,200}\([\w]{1,80}\.(?:java|kt|scala)|\n\s+main\.\w|\t/(?:app|build|src"
+    r"|workspace)/"
+    r"|\bat [\w.<>]{3,200}\([^\n]{0,200}\) in /"
+)
+# A cold start that failed: what is said there may be about a package or a setting as well.
+_NEVER_BEGAN = (
+    "Runtime.Unknown",
+    "Runtime.ImportModule",
+    "Runtime.InvalidEntry",
+    "Runtime.Handler",
+)
 _VARYING = re.compile(r"0x[0-9a-f]+|\d+|'[^'\n]{0,200}'|\"[^\"\n]{0,200}\"")
+
+_Signature = tuple[str, str]
+_Told = tuple[_Signature, LogLine]
 
 
 def _diagnose(evidence: Evidence) -> Finding | None:
-    by_signature: dict[tuple[str, str], list[tuple[Invocation, LogLine]]] = defaultdict(list)
-    words = last_words(evidence)
-    for invocation in evidence.failures:
-        bug = _bug(invocation, words[invocation.request_id])
-        if bug is not None:
-            signature, line = bug
-            by_signature[signature].append((invocation, line))
+    return _of_forbidden_kind(evidence) or _of_any_kind(evidence)
+
+
+def _of_forbidden_kind(evidence: Evidence) -> Finding | None:
+    """Find the same exception, at one place, of a kind that only code can raise."""
+    by_signature = _by_signature(evidence)
     if not by_signature:
         return None
     signature, found = max(by_signature.items(), key=lambda item: len(item[1]))
@@ -66,10 +104,48 @@ def _diagnose(evidence: Evidence) -> Finding | None:
         return None
     return Finding(
         cause=RootCause.CODE_BUG,
-        confidence=weighed_down(0.85 if len(found) >= _FEW else 0.75, share),
+        confidence=weighed_down(_SURE if len(found) >= _FEW else _LIKELY, share),
         why=(
             f"{len(found)} of {len(evidence.failures)} failed invocations ended with the same "
             f"{signature[0]}, raised in the function's own work: its code has to be mended"
+        ),
+        cites=latest(line for _, line in found),
+        is_repairable=False,
+    )
+
+
+def _by_signature(evidence: Evidence) -> dict[_Signature, list[tuple[Invocation, LogLine]]]:
+    by_signature: dict[_Signature, list[tuple[Invocation, LogLine]]] = defaultdict(list)
+    words = last_words(evidence)
+    for invocation in evidence.failures:
+        bug = _bug(invocation, words[invocation.request_id])
+        if bug is not None:
+            signature, line = bug
+            by_signature[signature].append((invocation, line))
+    return by_signature
+
+
+def _of_any_kind(evidence: Evidence) -> Finding | None:
+    """Lean towards the code where its own frames raise nearly every failure, whatever it says."""
+    words = last_words(evidence)
+    found = [
+        (invocation, line)
+        for invocation in evidence.failures
+        if invocation.status in {"error", "crash"}
+        for line in words[invocation.request_id][-1:]
+        if is_exception(line) and _OWN_FRAME.search(words_of(line))
+    ]
+    share = share_of_failures(evidence, len(found))
+    if len(found) < _FEW or share < _LEAST_SHARE:
+        return None
+    if _began_with_an_environment(evidence, found[0][0]):
+        return None
+    return Finding(
+        cause=RootCause.CODE_BUG,
+        confidence=weighed_down(_LEANING, share),
+        why=(
+            f"{len(found)} of {len(evidence.failures)} failed invocations ended with an exception "
+            "raised in the function's own code, and nothing else explains it"
         ),
         cites=latest(line for _, line in found),
         is_repairable=False,
@@ -90,12 +166,14 @@ def _began_with_an_environment(evidence: Evidence, first: Invocation) -> bool:
     )
 
 
-def _bug(invocation: Invocation, lines: list[LogLine]) -> tuple[tuple[str, str], LogLine] | None:
+def _bug(invocation: Invocation, lines: list[LogLine]) -> _Told | None:
     """Give the signature (kind, place) of the bug that ended an invocation, and its line."""
-    exceptions = [line for line in lines if is_exception(line)]
-    if invocation.status not in {"error", "crash"} or not exceptions:
+    if invocation.status not in {"error", "crash"} or not lines:
         return None
-    line = exceptions[-1]
+    exceptions = [line for line in lines if is_exception(line)]
+    line = exceptions[-1] if exceptions else _panicking(lines)
+    if line is None:
+        return None
     text = words_of(line)
     kind = _kind(invocation, text)
     if kind is None or _OTHER_REASONS.search(text):
@@ -103,13 +181,22 @@ def _bug(invocation: Invocation, lines: list[LogLine]) -> tuple[tuple[str, str],
     return (kind, _place(text)), line
 
 
+def _panicking(lines: list[LogLine]) -> LogLine | None:
+    """Give the line in which a runtime without exceptions says why it ended."""
+    return next((line for line in reversed(lines) if _PANIC.search(words_of(line))), None)
+
+
 def _kind(invocation: Invocation, text: str) -> str | None:
     told = invocation.error_type or ""
-    ruby = _RUBY.search(text) if not told else None
-    name = re.split(r"[.$:]", ruby[1] if ruby else told)[-1]
-    if name in _BUGS:
-        return name
-    return "runtime error" if _GO.search(text) else None
+    if told.startswith(_NEVER_BEGAN):
+        return None
+    ruby = _RUBY.search(told or text)
+    first = re.split(r"[\s:(,]", text[:200].removeprefix("[ERROR] "), maxsplit=1)[0]
+    for said in (ruby[1] if ruby else told, first):
+        name = re.split(r"[.$:]", said)[-1]
+        if name in _BUGS:
+            return name
+    return "runtime error" if _PANIC.search(text) else None
 
 
 def _place(text: str) -> str:
@@ -134,11 +221,13 @@ CODE_BUG = Cause(
     ),
     silence=(
         "The failing line reads the environment, the failures began when the environment was "
-        "written, a package does not fit, the code never began (a failed cold start), the kind of "
-        "exception says nothing about the code, or a more specific cause explains the failures."
+        "written, a package does not fit, the code never began (a failed cold start), or a more "
+        "specific cause explains the failures. An exception of a kind that says nothing about the "
+        "code is only a leaning."
     ),
     repair=None,
     runbook="code-bug",
     diagnose=_diagnose,
     explains=(RootCause.UNKNOWN,),
+    reach=Reach.GENERAL,
 )

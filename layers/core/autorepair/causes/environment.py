@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from autorepair.causes.cause import Cause
 from autorepair.causes.limits import reports_of, share_of_failures, weighed_down
+from autorepair.causes.missing_words import NOTHING, mentions, named, speaks_of_lack
+from autorepair.causes.onset import onset_with
 from autorepair.causes.witnesses import (
     explained_by,
     failing_lines,
@@ -18,59 +20,22 @@ from autorepair.causes.witnesses import (
 )
 from autorepair.domain.change import RepairKind
 from autorepair.domain.diagnosis import EnvironmentNeed, Finding, RootCause
-from autorepair.domain.evidence import Evidence, LogLine
+from autorepair.domain.evidence import Evidence, Invocation, LogLine, RecentChange
 
-# Bounded, and begun at a word's start only: log lines are written by strangers too, and a search
-# must not take longer for a long one than its length.
-_NAME = r"[\"'`]?(?<![A-Za-z0-9_])([A-Z][A-Z0-9_]{0,126}[A-Z0-9])(?![A-Za-z0-9_])[\"'`]?"
-_BARE = r"(?<![A-Za-z0-9_])([A-Z][A-Z0-9_]{2,127})(?![A-Za-z0-9_])"
 # Enough to ask a person, too little to act unattended.
 _SUSPICION = 0.65
+_HINTED = 0.78
+# Too little to ask anybody for a change.
+_HUNCH = 0.55
+_BY_REMOVAL = 0.88
 # What is searched in one diagnosis, in characters; a text that was searched before costs nothing.
 _MOST_TEXT = 2_000_000
 # Nobody's code lacks more than this at once; who names more was told so by a stranger.
 _MOST_NAMES = 10
 _NEARLY_ALL = 0.8
-_LACK = (
-    r"(?i:(?:is|was|are)(?: not|n't) (?:set|defined|found|configured|provided|present|specified)"
-    r"|(?:is|was) (?:missing|required|undefined|unset|empty|null|mandatory|absent)"
-    r"|not (?:set|found|defined|configured|provided|specified)|must be (?:set|defined|provided)"
-    r"|(?:is )?required|missing(?: value)?|undefined|未设置|缺失|未定义|不存在)"
-)
-_VARIABLE = r"(?i:env(?:ironment)?[ _-]?var(?:iable)?s?|env(?:ironment)? key|环境变量)"
-_MISSING = r"(?i:missing|required|undefined|unset|no|缺少)"
-_ARTICLE = r"(?i: (?:required|mandatory|the|value for)){0,3}"
-
-# An error that says which key was not there; only the traceback tells in which dictionary.
-_KEY_ERRORS = (
-    re.compile(r"KeyError: [\"']([A-Z_][A-Z0-9_]*)[\"']"),
-    re.compile(r"KeyError: key not found: \"([A-Z_][A-Z0-9_]*)\""),
-)
-# The message says that it is about the environment.
-_NAMED_AS_VARIABLE = (
-    re.compile(rf"{_VARIABLE}:? {_NAME}.{{0,20}}?{_LACK}"),
-    re.compile(rf"{_MISSING}{_ARTICLE} ?{_VARIABLE}:? ?{_NAME}"),
-    re.compile(rf"(?i:set|define|provide|export)(?: the)? {_NAME} {_VARIABLE}"),
-    re.compile(rf"{_NAME} {_VARIABLE} .{{0,20}}?{_LACK}"),
-    re.compile(rf"{_NAME} not found\. Declare it as envvar"),
-    re.compile(rf"process\.env\.{_BARE} .{{0,20}}?{_LACK}"),
-)
-# The message says that a name that looks like a variable is lacking.
-_LACKING = (
-    re.compile(rf"required key {_BARE} missing value"),
-    re.compile(rf"{_BARE}[\"'`]?:? {_LACK}"),
-    re.compile(rf"Could not resolve placeholder '{_BARE}'"),
-    re.compile(rf"(?:[Mm]issing|[Rr]equired)(?: required)?:? {_BARE}"),
-)
-# A settings class of pydantic: the field's name on its own line.
-_SETTINGS = re.compile(r"validation errors? for \w*(?:Settings|Config|Env)\w*", re.IGNORECASE)
-_FIELD_REQUIRED = re.compile(r"(?:^|\n)([A-Za-z]\w{2,127})\r?\n\s+[Ff]ield required")
-# Source lines in a stack trace that read a variable and go on without it.
-_READ_WITH_DEFAULT = re.compile(
-    r"(?:os\.getenv\(|os\.environ\.get\(|environ\.get\(|System\.getenv\(|Getenv\(|ENV\[|"
-    r"ENV\.fetch\(|process\.env\.|process\.env\[)[\"']?([A-Z_][A-Z0-9_]*)"
-)
-_ENVIRONMENT_READ = re.compile(r"environ\b|<frozen os>|/os\.py\"|getenv|ENV(?:\[|\.fetch)|:ENV:")
+_LEAST_WORD = 4
+_WORD = re.compile(r"[a-z0-9]{4,60}")
+_BETWEEN = 0.3
 
 
 @dataclass(slots=True)
@@ -88,45 +53,133 @@ def _diagnose(evidence: Evidence) -> Finding | None:
     proofs = _few(_proofs(evidence), evidence)
     undone = _declared_but_unset(evidence)
     if not proofs:
-        return _by_declaration(evidence, undone - _said_by_successes(evidence, undone))
-    names = tuple(sorted({*proofs, *undone}))
+        return _by_removal(evidence, undone) or _by_declaration(
+            evidence, undone - _said_by_successes(evidence, undone)
+        )
+    others = _gone_with_them(evidence, undone, proofs)
     lines = {line.id: line for proof in proofs.values() for line in proof.lines.values()}
     share = share_of_failures(evidence, len(explained_by(evidence, lines.values())))
     best = max(proof.confidence for proof in proofs.values())
+    if not undone & set(proofs) and _comes_and_goes(evidence):
+        best = min(best, _HUNCH)
     return Finding(
         cause=RootCause.MISSING_ENV_VAR,
         confidence=weighed_down(best, share),
-        why=_why(proofs, undone),
+        why=_why(proofs, others),
         cites=latest(lines.values()),
-        need=EnvironmentNeed(names=names),
+        need=EnvironmentNeed(names=tuple(sorted({*proofs, *others}))),
+    )
+
+
+def _comes_and_goes(evidence: Evidence) -> bool:
+    """Whether calls succeed between the failures: what is not set is not set for any of them.
+
+    A name in capitals may then as well be a field that an event lacks.
+    """
+    failed = evidence.failures
+    began, ended = min(i.started_at for i in failed), max(i.started_at for i in failed)
+    between = [
+        i for i in evidence.invocations if i.status == "success" and began < i.started_at < ended
+    ]
+    return len(between) >= _BETWEEN * len(failed)
+
+
+def _gone_with_them(evidence: Evidence, undone: set[str], proofs: Collection[str]) -> set[str]:
+    """Give the other declared variables that are not set and ought to come along.
+
+    Code fails on the first variable it misses; the others would fail one repair later. Where it is
+    known which ones were removed lately, those that were never there are not what broke.
+    """
+    removed = {v.name for c in evidence.changes for v in c.variables if v.kind == "removed"}
+    return undone & removed if removed & set(proofs) else undone
+
+
+def _by_removal(evidence: Evidence, undone: set[str]) -> Finding | None:
+    """Find the variables with whose removal the failures began, whatever the failures say."""
+    for change in reversed(evidence.changes):
+        is_set = evidence.configuration.env_names
+        removed = {v.name for v in change.variables if v.kind == "removed"} - set(is_set)
+        errors = _errors(evidence)
+        if not removed or share_of_failures(evidence, len(errors)) < _NEARLY_ALL:
+            continue
+        onset = onset_with(evidence, change) if errors else None
+        if onset is None:
+            continue
+        # What else was changed with it may as well be what broke.
+        is_alone = onset == "surely" and not change.settings
+        is_telling = is_alone or _share_of_nothing(evidence) >= _NEARLY_ALL
+        return _finding_by_removal(evidence, change, undone & removed or removed, sure=is_telling)
+    return None
+
+
+def _finding_by_removal(
+    evidence: Evidence, change: RecentChange, names: set[str], *, sure: bool
+) -> Finding:
+    return Finding(
+        cause=RootCause.MISSING_ENV_VAR,
+        confidence=_BY_REMOVAL if sure else _HUNCH,
+        why=(
+            f"the failures began when {_listed(names)} was removed from the environment, and the "
+            "function was healthy with it"
+        ),
+        cites=(change.id, *reports_of(_errors(evidence), most=4)),
+        need=EnvironmentNeed(names=tuple(sorted(names))),
     )
 
 
 def _by_declaration(evidence: Evidence, undone: set[str]) -> Finding | None:
     """Suspect the variables that ought to be set where errors, and nothing else, are seen.
 
-    Nothing in the log names them, so this is for a person to decide.
+    Where the failures speak of a value that is not there this is for a person to decide; where
+    they speak of anything else it is no more than a hunch.
     """
-    errors = [i for i in evidence.failures if i.status in {"error", "crash"}]
+    errors = _errors(evidence)
     if not undone or not errors or share_of_failures(evidence, len(errors)) < _NEARLY_ALL:
         return None
+    spoken = _spoken_of(evidence, undone)
+    is_told = _share_of_nothing(evidence) >= _NEARLY_ALL
+    names = spoken if is_told and spoken else undone
     return Finding(
         cause=RootCause.MISSING_ENV_VAR,
-        confidence=_SUSPICION,
+        confidence=(_HINTED if spoken else _SUSPICION) if is_told else _HUNCH,
         why=(
-            f"invocations fail, and {_listed(undone)}, declared by the operator, is not "
-            "set; the log does not say that this is why"
+            f"invocations fail{' for want of a value' if is_told else ''}, and {_listed(names)}, "
+            "declared by the operator, is not set; the log does not name it"
         ),
-        cites=reports_of(tuple(errors)),
-        need=EnvironmentNeed(names=tuple(sorted(undone))),
+        cites=reports_of(errors),
+        need=EnvironmentNeed(names=tuple(sorted(names))),
     )
+
+
+def _errors(evidence: Evidence) -> tuple[Invocation, ...]:
+    return tuple(i for i in evidence.failures if i.status in {"error", "crash"})
+
+
+def _share_of_nothing(evidence: Evidence) -> float:
+    """Give the share of failures that speak of a value that is not there."""
+    told = [
+        any(NOTHING.search(words_of(line)) for line in lines)
+        for lines in last_words(evidence).values()
+    ]
+    return sum(told) / len(told) if told else 0.0
+
+
+def _spoken_of(evidence: Evidence, names: Iterable[str]) -> set[str]:
+    """Give the names of which a word that is not plain stands in the last words of failures."""
+    texts = {words_of(line)[:2000] for lines in last_words(evidence).values() for line in lines}
+    said = set(_WORD.findall(" ".join(texts).lower()))
+    return {
+        name
+        for name in names
+        if any(len(word) >= _LEAST_WORD and word in said for word in name.lower().split("_"))
+    }
 
 
 def _proofs(evidence: Evidence) -> dict[str, _Proof]:
     """Find the missing variables in the lines of failed invocations and of cold starts."""
     is_set = set(evidence.configuration.env_names)
     declared = {variable.name for variable in evidence.declared}
-    search = _Search(declared)
+    search = _Search(declared, _declared_but_unset(evidence))
     telling = {line.id for lines in last_words(evidence).values() for line in lines}
     proofs: dict[str, _Proof] = {}
     asides: list[LogLine] = []
@@ -154,6 +207,7 @@ class _Search:
     """Searches lines for names, each text once, and no more text than is worth it."""
 
     declared: set[str]
+    undone: set[str] = field(default_factory=set)
     left: int = _MOST_TEXT
     known: dict[str, tuple[tuple[str, float], ...]] = field(default_factory=dict)
 
@@ -163,8 +217,14 @@ class _Search:
             if len(text) > self.left:
                 return ()
             self.left -= len(text)
-            self.known[text] = tuple(_named(text, self.declared))
+            self.known[text] = (*named(text, self.declared), *self._mentioned(text))
         return self.known[text]
+
+    def _mentioned(self, text: str) -> Iterable[tuple[str, float]]:
+        """Give the declared and unset variables that a text names where it tells of a lack."""
+        if len(self.undone) > _MOST_NAMES or not speaks_of_lack(text):
+            return ()
+        return ((name, 0.9) for name in sorted(self.undone) if mentions(text, name))
 
 
 def _add(proofs: dict[str, _Proof], name: str, confidence: float, line: LogLine) -> None:
@@ -208,58 +268,17 @@ def _few(proofs: dict[str, _Proof], evidence: Evidence) -> dict[str, _Proof]:
     return {name: proof for name, proof in proofs.items() if name in declared}
 
 
-def _named(text: str, declared: set[str]) -> Iterator[tuple[str, float]]:
-    """Give each variable that a line says is lacking, with how much that line proves."""
-    yield from _named_by_key_error(text, declared)
-    yield from ((name, 0.92) for name in _found(_NAMED_AS_VARIABLE, text))
-    for name in _found(_LACKING, text):
-        if name in declared:
-            yield name, 0.92
-        elif "_" in name:
-            yield name, 0.85
-    if _SETTINGS.search(text):
-        yield from _named_by_settings(text, declared)
-    if "\n" in text:
-        # Read with a default, so only the operator's declaration says that it is required.
-        yield from ((n, 0.85) for n in _READ_WITH_DEFAULT.findall(text) if n in declared)
-
-
-def _found(patterns: tuple[re.Pattern[str], ...], text: str) -> Iterator[str]:
-    for pattern in patterns:
-        yield from pattern.findall(text)
-
-
-def _named_by_key_error(text: str, declared: set[str]) -> Iterator[tuple[str, float]]:
-    # Where the traceback shows the environment being read nothing else can have failed.
-    reads_environment = _ENVIRONMENT_READ.search(text) is not None
-    for name in _found(_KEY_ERRORS, text):
-        if reads_environment:
-            yield name, 0.95
-        elif name in declared:
-            yield name, 0.85
-
-
-def _named_by_settings(text: str, declared: set[str]) -> Iterator[tuple[str, float]]:
-    for found in _FIELD_REQUIRED.findall(text):
-        name = found.upper()
-        if name in declared or found == name:
-            yield name, 0.92
-
-
 def _declared_but_unset(evidence: Evidence) -> set[str]:
-    """Give what the operator says must have a value and has none.
-
-    Code fails on the first variable it misses; the others would fail one repair later.
-    """
+    """Give what the operator says must have a value and has none."""
     is_set = set(evidence.configuration.env_names)
     return {v.name for v in evidence.declared if v.kind != "absent" and v.name not in is_set}
 
 
-def _why(proofs: dict[str, _Proof], undone: set[str]) -> str:
+def _why(proofs: dict[str, _Proof], unset: set[str]) -> str:
     named = _listed(proofs)
     why = f"the log of failed invocations names {named} as missing, and the function has no such "
     why += "variable" if len(proofs) == 1 else "variables"
-    others = sorted(undone - set(proofs))
+    others = sorted(unset - set(proofs))
     if others:
         why += f"; declared by the operator and not set either: {_listed(others)}"
     return why
@@ -278,11 +297,11 @@ MISSING_ENV_VAR = Cause(
     label=RootCause.MISSING_ENV_VAR,
     signal=(
         "Failed invocations, or failed cold starts, name a variable as missing, and the function's "
-        "configuration has no variable of that name."
+        "configuration has no variable of that name; or they began when a variable was removed."
     ),
     proof=(
-        "The code itself says what it lacks, and the configuration confirms it; neither alone "
-        "would do."
+        "The code itself says what it lacks, or the moment at which it began does, and the "
+        "configuration confirms it; neither alone would do."
     ),
     silence=(
         "The variable is set (whatever its value), a KeyError comes from an ordinary dictionary, "
@@ -291,5 +310,10 @@ MISSING_ENV_VAR = Cause(
     repair=RepairKind.SET_ENV,
     runbook="missing-env-var",
     diagnose=_diagnose,
-    explains=(RootCause.CODE_BUG, RootCause.UNKNOWN),
+    explains=(
+        RootCause.CODE_BUG,
+        RootCause.DOWNSTREAM_UNAVAILABLE,
+        RootCause.CREDENTIALS_EXPIRED,
+        RootCause.UNKNOWN,
+    ),
 )

@@ -16,11 +16,14 @@ from autorepair.causes.limits import (
     timeout_ms,
     weighed_down,
 )
+from autorepair.causes.progress import advances, ends_in_call, makes_progress, projected_ms
+from autorepair.causes.spent_time import SpentTime, rise_of
+from autorepair.causes.starting import cut_while_starting
 from autorepair.domain.change import RepairKind
+from autorepair.domain.configuration import MAX_TIMEOUT_S
 from autorepair.domain.diagnosis import Finding, RootCause, TimeoutNeed
-from autorepair.domain.evidence import Evidence, Invocation, LogLine
+from autorepair.domain.evidence import Evidence, Invocation, LogLine, RecentChange
 from autorepair.domain.log_records import read_record
-from autorepair.domain.log_text import plain_text
 from autorepair.domain.statistics import fit_lognormal
 
 # Measured by simulation: with completions in [T/2, T] at least half as many as time-outs, the work
@@ -38,40 +41,22 @@ _MOST = 0.6
 _SOME = 0.3
 # Enough to ask a person, too little to act unattended.
 _AT_MOST_ASK = 0.75
+# Durations that leap by so much did not grow with the work.
+_LEAP = 3.0
+# So many that were well after a change, before the first was cut, clear the change.
+_MANY_BETWEEN = 10
+# A fit is not followed down to a raise that the next slow day uses up.
+_LEAST_RAISE, _LEAST_RAISE_OF_SECONDS, _SECONDS_MS = 1.5, 2.0, 10_000.0
+# No time-out yet, but the alarm is about the duration and the room is used up.
+_NARROW = 0.9
+_LATEST, _FEWEST_NARROW = 5, 3
 
-_WAITING = re.compile(
-    r"\b(?:wait(?:ing)?|still|retry(?:ing)?|retries|attempt|pending|poll(?:ing)?|queued|back-?off"
-    r"|heartbeat|keep-?alive|reconnect(?:ing)?|sleeping)\b|等待|重试",
-    re.IGNORECASE,
-)
-_VERB = r"(?:GET|POST|PUT|PATCH|DELETE)"
-_OUTGOING = re.compile(
-    rf"(?:->|=>|→|>>) ?(?:https?:|{_VERB})|\b{_VERB} (?:https?:|/|\w)"
-    r"|\b(?:connecting|calling|requesting|fetching from|querying|invoking|awaiting)\b"
-    r"|正在连接|请求",
-    re.IGNORECASE,
-)
 _DOWNSTREAM = re.compile(
     r"ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN|Throttl|TooManyRequests"
     r"|Rate exceeded|SlowDown|(?:Connect|Read|Socket)Timeout|[Rr]ead timed out"
     r"|[Cc]onnect(?:ion)? timed out|[Cc]onnection (?:refused|reset|aborted)|Could not connect"
     r"|\b50[234]\b.{0,30}(?:Bad Gateway|Unavailable|Timeout)|Max retries exceeded",
 )
-_INIT_TIMED_OUT = re.compile(r"(?:INIT|RESTORE)_REPORT .*Status: timeout", re.DOTALL)
-_FRACTION = re.compile(r"\b(\d{1,9}) ?(?:of|/) ?(\d{1,9})\b|\b\d{1,2}(?:\.\d+)? ?%")
-
-# What runs on by itself, whether the work does or not: a clock's words.
-_CLOCK = re.compile(
-    r"\b\d{1,12}(?:\.\d{1,9})? ?(?:ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?)\b"
-    r"|\b(?:uptime|elapsed|age|took|duration|time|ts|timestamp|now|tick|beat)\w{0,20}"
-    r"[\"']?[=: #]{0,3}\d[\d.:]{0,20}",
-    re.IGNORECASE,
-)
-_NUMBER = re.compile(r"\d+")
-# Who says that a step is done does so at the beginning; a dump of data says nothing of steps.
-_LONGEST_STEP = 1000
-_TIME = re.compile(r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?Z?")
-
 _Basis = Literal["fitted", "doubled", "observed"]
 
 
@@ -97,7 +82,7 @@ class _Reading:
 def _diagnose(evidence: Evidence) -> Finding | None:
     reading = _reading_of(evidence)
     if reading is None:
-        return None
+        return _narrow(evidence)
     if _are_downstream(reading):
         return _hang(reading, "the log of most of them shows another service failing or refusing")
     for proof in _PROOFS:
@@ -127,30 +112,17 @@ def _reading_of(evidence: Evidence) -> _Reading | None:
     if not of_time or len(of_time) < len(suspects):
         return None
     reading = _Reading(evidence, of_time, lines_of(evidence))
-    starting = sum(_is_still_starting(reading, i) for i in of_time)
-    return None if starting >= _MOST * len(of_time) else reading
+    starting = {i.request_id for i in cut_while_starting(evidence)}
+    held_up = sum(i.request_id in starting or _starts_long(reading, i) for i in of_time)
+    return None if held_up >= _MOST * len(of_time) else reading
 
 
-def _is_still_starting(reading: _Reading, invocation: Invocation) -> bool:
-    """Whether the cold start, and not the work, used up the time."""
-    if any(
-        line.message.startswith(("INIT_REPORT", "RESTORE_REPORT", "{"))
-        and _tells_init_timeout(line.message)
-        for line in reading.lines.get(invocation.request_id, ())
-    ):
-        return True
-    # A cold start that takes most of what the timeout allows, where warm invocations fly.
+def _starts_long(reading: _Reading, invocation: Invocation) -> bool:
+    """Whether a cold start takes most of what the timeout allows, where warm invocations fly."""
     warm = [i.duration_ms for i in reading.completed if i.init_ms is None and i.duration_ms]
     limit = timeout_ms(reading.evidence)
     has_long_start = (invocation.init_ms or 0.0) >= limit / 2
     return has_long_start and bool(warm) and max(warm) < limit / 2
-
-
-def _tells_init_timeout(message: str) -> bool:
-    if message.startswith("{"):
-        record = read_record(message)
-        return record.kind == "init_report" and record.status == "timeout"
-    return _INIT_TIMED_OUT.match(message) is not None
 
 
 def _are_downstream(reading: _Reading) -> bool:
@@ -177,19 +149,59 @@ def _proof_by_longer_runs(reading: _Reading) -> Finding | None:
     if not longer:
         return None
     longest = max(i.duration_ms or 0.0 for i in longer)
+    change, former = _lowered(reading)
     why = (
         f"{len(longer)} earlier invocations finished after more than the present timeout of "
         f"{limit / 1000:g} s (the longest after {longest / 1000:.1f} s); the setting was lowered"
     )
-    need = _need(reading, longest * _HEADROOM, "observed")
-    return _slow(reading, 0.9, why, need, cites=(*reports_of(longer, most=2), *reading.cites))
+    wanted = max(longest * _HEADROOM, _within_callers(reading, former))
+    changed = () if change is None else (change.id,)
+    cites = (*changed, *reports_of(longer, most=2), *reading.cites)
+    return _slow(reading, 0.92, why, _need(reading, wanted, "observed"), cites=cites)
+
+
+def _proof_by_change(reading: _Reading) -> Finding | None:
+    """The timeout was lowered, and only since then invocations are cut."""
+    change, former = _lowered(reading)
+    if change is None or any(i.started_at < change.at for i in reading.time_outs):
+        return None
+    first = min(i.started_at for i in reading.time_outs)
+    between = [i for i in reading.completed if change.at <= i.started_at < first]
+    if len(between) >= _MANY_BETWEEN or _end_in_calls(reading):
+        return None
+    limit = timeout_ms(reading.evidence)
+    why = (
+        f"the timeout was lowered from {former / 1000:g} s to {limit / 1000:g} s, and all "
+        f"{len(reading.time_outs)} time-outs came after that"
+    )
+    need = _need(reading, max(_within_callers(reading, former), limit), "observed")
+    return _slow(reading, 0.85, why, need, cites=(change.id, *reading.cites))
+
+
+def _lowered(reading: _Reading) -> tuple[RecentChange | None, float]:
+    """Give the latest change of the timeout if it lowered it, and the former one in ms."""
+    present = reading.evidence.configuration.timeout_s
+    for change in reversed(reading.evidence.changes):
+        setting = change.setting("timeout_s")
+        if setting is None:
+            continue
+        if isinstance(setting.before, int) and setting.before > present:
+            return change, setting.before * 1000.0
+        return None, 0.0
+    return None, 0.0
+
+
+def _within_callers(reading: _Reading, duration_ms: float) -> float:
+    """Cut a former timeout to what the callers wait for."""
+    limits = [c.timeout_limit_s for c in reading.evidence.callers if c.timeout_limit_s]
+    return min([duration_ms, *(limit * 1000.0 for limit in limits)])
 
 
 def _proof_by_near_completions(reading: _Reading) -> Finding | None:
     """Enough invocations finish just below the limit for the cut ones to be the same work."""
     limit = timeout_ms(reading.evidence)
     near = tuple(i for i in reading.completed if limit / 2 <= (i.duration_ms or 0.0) <= limit)
-    if len(near) < _NEAR_PER_TIME_OUT * len(reading.time_outs):
+    if len(near) < _NEAR_PER_TIME_OUT * len(reading.time_outs) or _end_in_calls(reading):
         return None
     why = (
         f"{len(reading.time_outs)} time-outs at {limit / 1000:g} s beside {len(near)} invocations "
@@ -197,22 +209,53 @@ def _proof_by_near_completions(reading: _Reading) -> Finding | None:
     )
     confidence = 0.9 if len(near) >= _FEW_TIME_OUTS else 0.75
     cites = (*reports_of(near, most=3), *reading.cites)
-    return _slow(reading, confidence, why, _fitted_need(reading), cites=cites)
+    need: TimeoutNeed | None = _fitted_need(reading)
+    if (doubt := _doubt(reading, near)) != "":
+        need, confidence, why = None, 0.6, f"{why}; {doubt}"
+    return _slow(reading, confidence, why, need, cites=cites)
+
+
+def _end_in_calls(reading: _Reading) -> bool:
+    """Whether the last words of most time-outs are a call to somebody else, long before the cut."""
+    limit = timeout_ms(reading.evidence)
+    ended = sum(ends_in_call(_own_lines(reading, i), i, limit) for i in reading.time_outs)
+    return ended >= _MOST * len(reading.time_outs)
+
+
+def _doubt(reading: _Reading, near: tuple[Invocation, ...]) -> str:
+    """Say why slow invocations may be somebody else's doing; "" where nothing hints at it."""
+    spent = SpentTime(reading.evidence)
+    waiting = [i for i in near if spent.of_others_ms(i)[0] >= _MOST * (i.duration_ms or 0.0)]
+    if len(waiting) >= _MOST * len(near):
+        return (
+            "but most of that time went to another service, which a longer timeout only waits for"
+        )
+    rise = rise_of(reading.evidence)
+    working = sum(
+        makes_progress(_own_lines(reading, i), i, timeout_ms(reading.evidence))
+        for i in reading.time_outs
+    )
+    if rise is None or working >= _MOST * len(reading.time_outs):
+        return ""
+    if rise.after_ms >= _LEAP * rise.before_ms:
+        return "but they took a fraction of it before, and nothing tells what made them slow"
+    return ""
 
 
 def _proof_by_progress(reading: _Reading) -> Finding | None:
     """Nothing finishes, but the cut invocations were at work until they were cut."""
-    working = [i for i in reading.time_outs if _makes_progress(reading, i)]
+    limit = timeout_ms(reading.evidence)
+    working = [i for i in reading.time_outs if makes_progress(_own_lines(reading, i), i, limit)]
     if len(working) < _MOST * len(reading.time_outs):
         return None
     last = _own_lines(reading, working[-1])[-1]
     why = (
         f"{len(working)} of {len(reading.time_outs)} invocations cut at "
-        f"{timeout_ms(reading.evidence) / 1000:g} s were logging new steps of their work in the "
+        f"{limit / 1000:g} s were logging new steps of their work in the "
         f"second half of that time, with no sign of another service failing"
     )
     confidence = 0.85 if len(working) >= _FEW_TIME_OUTS else 0.8
-    sure = sum(_advances(reading, i) for i in working)
+    sure = sum(advances(_own_lines(reading, i)) for i in working)
     if sure < _MOST * len(reading.time_outs):
         # A loop that waits can count as well as one that works.
         confidence = _AT_MOST_ASK
@@ -220,68 +263,30 @@ def _proof_by_progress(reading: _Reading) -> Finding | None:
     return _slow(reading, confidence, why, _doubled(reading), cites=(last.id, *reading.cites))
 
 
-_PROOFS = (_proof_by_longer_runs, _proof_by_near_completions, _proof_by_progress)
+_PROOFS = (
+    _proof_by_longer_runs,
+    _proof_by_change,
+    _proof_by_near_completions,
+    _proof_by_progress,
+)
 
 
-def _makes_progress(reading: _Reading, invocation: Invocation) -> bool:
-    """Whether the function's own words show it at work until shortly before it was cut.
-
-    The last words have to fall into the second half, must not open a call to somebody else, and
-    the silence after them must not be much longer than the longest one between words before.
-    Waiting, retrying and polling is no progress.
-    """
-    steps = _steps(_own_lines(reading, invocation))
-    if not steps or _OUTGOING.search(_words(steps[-1])):
-        return False
-    limit = timeout_ms(reading.evidence)
-    times = [(line.at - invocation.started_at).total_seconds() * 1000 for line in steps]
-    if len(steps) == 1 and not _FRACTION.search(_words(steps[0])):
-        return False
-    pauses = [later - earlier for earlier, later in zip([0.0, *times], times, strict=False)]
-    return limit / 2 <= times[-1] <= limit * 1.1 and limit - times[-1] <= 2 * max(pauses)
-
-
-def _advances(reading: _Reading, invocation: Invocation) -> bool:
-    """Whether the last step is a new one, or is nearer to a known end than the one before it."""
-    texts = [_words(step) for step in _steps(_own_lines(reading, invocation))]
-    kinds = [_NUMBER.sub("#", _without_time(text)) for text in texts]
-    part = _part(texts[-1])
-    alike = [text for text, kind in zip(texts, kinds, strict=True) if kind == kinds[-1]][:-1]
-    if part is None:
-        return not alike and len(texts) > 1
-    before = _part(alike[-1]) if alike else None
-    return before is None or before < part
-
-
-def _part(text: str) -> float | None:
-    """Give the part that is done where a text tells it ("3 of 5", "2/4", "40%"), else None."""
-    match = _FRACTION.search(_without_time(text))
-    if match is None:
+def _narrow(evidence: Evidence) -> Finding | None:
+    """Nothing is cut yet, but the alarm is about the duration, and the latest barely made it."""
+    alarm = evidence.alarm.metric_name if evidence.alarm else None
+    if evidence.failures or alarm != "Duration" or rise_of(evidence) is not None:
         return None
-    if match[1] is None:
-        return float(match[0].rstrip("% ")) / 100
-    done, whole = int(match[1]), int(match[2])
-    return done / whole if 0 < whole >= done else None
-
-
-def _steps(lines: list[LogLine]) -> list[LogLine]:
-    """Leave out words of waiting, and words that were said before or that only a clock changes."""
-    seen: set[str] = set()
-    steps: list[LogLine] = []
-    for line in lines:
-        text = _without_time(_words(line))
-        if text not in seen and not _WAITING.search(text):
-            seen.add(text)
-            steps.append(line)
-    return steps
-
-
-def _words(line: LogLine) -> str:
-    return plain_text(line.message)[:_LONGEST_STEP]
-
-
-def _without_time(text: str) -> str:
-    return _CLOCK.sub("", _TIME.sub("", text))
+    reading = _Reading(evidence, (), lines_of(evidence))
+    limit = timeout_ms(evidence)
+    latest = reading.completed[-_LATEST:]
+    near = tuple(i for i in latest if (i.duration_ms or 0.0) >= _NARROW * limit)
+    if len(near) < _FEWEST_NARROW or _doubt(reading, near):
+        return None
+    why = (
+        f"{len(near)} of the latest {len(latest)} invocations took {_NARROW:.0%} or more of the "
+        f"{limit / 1000:g} s that they have; the next slow one is cut"
+    )
+    return _slow(reading, 0.7, why, _doubled(reading), cites=reports_of(near))
 
 
 def _fitted_need(reading: _Reading) -> TimeoutNeed:
@@ -294,11 +299,22 @@ def _fitted_need(reading: _Reading) -> TimeoutNeed:
     need_ms = _HEADROOM * fit.quantile(_QUANTILE)
     if not limit < need_ms <= _LARGEST_FIT * limit:
         return _doubled(reading)
-    return _need(reading, need_ms, "fitted")
+    least = _LEAST_RAISE_OF_SECONDS if limit <= _SECONDS_MS else _LEAST_RAISE
+    return _need(reading, max(need_ms, least * limit), "fitted")
 
 
 def _doubled(reading: _Reading) -> TimeoutNeed:
-    return _need(reading, 2 * timeout_ms(reading.evidence), "doubled")
+    """Ask for the double, unless the cut work's own words project more, or more than is waited for.
+
+    Work that logs "step 3 of 9 after 40 s" takes 120 s at constant speed; with the usual headroom.
+    """
+    limit = timeout_ms(reading.evidence)
+    told = (projected_ms(_own_lines(reading, i), i) for i in reading.time_outs)
+    projected = max((ms for ms in told if ms is not None), default=0.0)
+    waited = _within_callers(reading, MAX_TIMEOUT_S * 1000.0)
+    if projected > waited or projected * _HEADROOM > 2 * limit:
+        return _need(reading, projected * _HEADROOM, "observed")
+    return _need(reading, 2 * limit, "doubled")
 
 
 def _need(reading: _Reading, duration_ms: float, basis: _Basis) -> TimeoutNeed:
@@ -310,15 +326,23 @@ def _need(reading: _Reading, duration_ms: float, basis: _Basis) -> TimeoutNeed:
 
 
 def _slow(
-    reading: _Reading, confidence: float, why: str, need: TimeoutNeed, *, cites: tuple[str, ...]
+    reading: _Reading,
+    confidence: float,
+    why: str,
+    need: TimeoutNeed | None,
+    *,
+    cites: tuple[str, ...],
 ) -> Finding:
     share = share_of_failures(reading.evidence, len(reading.time_outs))
+    if reading.evidence.configuration.timeout_s >= MAX_TIMEOUT_S:
+        need, why = None, f"{why}; {MAX_TIMEOUT_S} s are all that Lambda gives"
     return Finding(
         cause=RootCause.TIMEOUT_TOO_LOW,
         confidence=weighed_down(confidence, share),
         why=why,
         cites=tuple(dict.fromkeys(cites)),
         need=need,
+        is_repairable=need is not None,
     )
 
 

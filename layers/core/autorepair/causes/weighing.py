@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from autorepair.causes.cause import Cause
+from autorepair.causes.calibration import interval_at
+from autorepair.causes.cause import Cause, Reach
 from autorepair.causes.registry import CAUSES
 from autorepair.domain.diagnosis import Diagnosis, Finding, RootCause
 from autorepair.domain.evidence import Evidence, MetricSeries
@@ -17,18 +19,22 @@ _AT_MOST_ASK = 0.75
 _MOST_BESIDE_THE_COUNT = 1.1
 _FEW_BESIDE_THE_COUNT = 2
 _METRICS_LAG = timedelta(minutes=2)
-_LEAST_TO_EXPLAIN = 0.5
+_LEAST_TO_EXPLAIN = 0.6
+# Below this a specific finding is a guess, and counts no more than a general one.
+_LEAST_TO_BE_SPECIFIC = 0.6
 # A stray failure of some version in between does not tell where the traffic goes.
 _NEARLY_ALL = 0.9
 _LATEST = "$LATEST"
+_ABSTENTIONS = frozenset({RootCause.UNKNOWN, RootCause.INSUFFICIENT_EVIDENCE})
 
 
-def diagnose(evidence: Evidence) -> Diagnosis:
-    """Ask every cause of the catalogue and conclude.
+def diagnose(evidence: Evidence, *, causes: Iterable[Cause] = CAUSES) -> Diagnosis:
+    """Ask every cause (of the catalogue) and conclude.
 
-    The conclusion is the surest finding that is not a mere symptom of another one. When no cause
-    is proven the source is "none", and the cause is `unknown`, or `insufficient_evidence` where
-    too little was there to look at.
+    The conclusion is the surest finding that is not a mere symptom of another one; a finding that
+    names what is wrong outranks one that only says where to look, and one that finds nothing
+    wrong comes last. When no cause is proven the source is "none", and the cause is `unknown`, or
+    `insufficient_evidence` where too little was there to look at.
     """
     failing_versions = _failing_versions(evidence)
     if failing_versions == (_LATEST,):
@@ -36,17 +42,18 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         evidence = evidence.of_version(_LATEST)
     found = [
         (cause, _tempered(finding, evidence))
-        for cause in CAUSES
+        for cause in causes
         if (finding := cause.diagnose(evidence)) is not None
     ]
     ranked = _ranked(found)
-    if not ranked or ranked[0].cause is RootCause.UNKNOWN:
+    if not ranked or ranked[0].cause in _ABSTENTIONS:
         return _abstention(evidence, ranked)
     best = ranked[0]
     return Diagnosis(
         root_cause=best.cause,
         confidence=best.confidence,
         source="rules",
+        confidence_interval=interval_at(best.confidence),
         why=best.why + _doubt(evidence),
         cites=best.cites,
         need=best.need,
@@ -57,17 +64,48 @@ def diagnose(evidence: Evidence) -> Diagnosis:
 
 
 def _ranked(found: list[tuple[Cause, Finding]]) -> list[Finding]:
-    symptoms = {
+    symptoms = _symptoms(found)
+    order = sorted(
+        found,
+        key=lambda pair: (
+            pair[1].cause in _ABSTENTIONS,
+            pair[1].cause in symptoms,
+            _reach(*pair),
+            -pair[1].confidence,
+        ),
+    )
+    return [finding for _, finding in order]
+
+
+def _symptoms(found: list[tuple[Cause, Finding]]) -> set[RootCause]:
+    """Give the labels that others explain; where all is well nothing that is lacking counts."""
+    refuted = {
         label
         for cause, finding in found
-        if finding.confidence >= _LEAST_TO_EXPLAIN
-        for label in cause.explains
+        if cause.reach is Reach.ABSENCE
+        for label in _explained(cause, finding)
     }
-    order = sorted(
-        (finding for _, finding in found),
-        key=lambda f: (f.cause is RootCause.UNKNOWN, f.cause in symptoms, -f.confidence),
-    )
-    return list(order)
+    return refuted | {
+        label
+        for cause, finding in found
+        if finding.cause not in refuted
+        for label in _explained(cause, finding)
+    }
+
+
+def _explained(cause: Cause, finding: Finding) -> tuple[RootCause, ...]:
+    """Give the labels that are symptoms of a finding; a weak one explains nothing."""
+    if finding.confidence < _LEAST_TO_EXPLAIN or finding.cause in _ABSTENTIONS:
+        return ()
+    return cause.explains + (cause.outranks if finding.need is not None else ())
+
+
+def _reach(cause: Cause, finding: Finding) -> Reach:
+    if cause.reach is Reach.GENERAL and finding.need is not None:
+        return Reach.SPECIFIC
+    if cause.reach is Reach.SPECIFIC and finding.confidence < _LEAST_TO_BE_SPECIFIC:
+        return Reach.GENERAL
+    return cause.reach
 
 
 def _tempered(finding: Finding, evidence: Evidence) -> Finding:
@@ -129,22 +167,26 @@ def _doubt(evidence: Evidence) -> str:
 
 
 def _abstention(evidence: Evidence, ranked: list[Finding]) -> Diagnosis:
-    is_thin = not evidence.failures and not ranked
+    is_thin = not evidence.failures and not any(f.cause is RootCause.UNKNOWN for f in ranked)
     why = ranked[0].why if ranked else _what_is_lacking(evidence)
     return Diagnosis(
         root_cause=RootCause.INSUFFICIENT_EVIDENCE if is_thin else RootCause.UNKNOWN,
         confidence=0.0,
         source="none",
-        why=why,
+        why=why + _unread(evidence) if ranked else why,
         cites=ranked[0].cites if ranked else (),
         findings=tuple(ranked),
         failing_versions=_failing_versions(evidence),
     )
 
 
-def _what_is_lacking(evidence: Evidence) -> str:
+def _unread(evidence: Evidence) -> str:
     gaps = "; ".join(f"{gap.source}: {gap.reason}" for gap in evidence.gaps)
-    suffix = f" (could not be read: {gaps})" if gaps else ""
+    return f" (could not be read: {gaps})" if gaps else ""
+
+
+def _what_is_lacking(evidence: Evidence) -> str:
+    suffix = _unread(evidence)
     if not evidence.invocations:
         return f"the log shows no invocation in the window looked at{suffix}"
     if not evidence.failures:

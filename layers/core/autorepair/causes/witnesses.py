@@ -15,6 +15,10 @@ from autorepair.domain.log_text import plain_text
 
 # Lines are searched only so far: a longer one must not take longer than its length is worth.
 LONGEST = 20_000
+# Enough to know what invocations that succeed usually say, ...
+_MOST_SUCCESSES = 30
+# ... and they say a thing as well where nearly as many of them say it.
+_AS_OFTEN = 0.8
 
 
 def words_of(line: LogLine) -> str:
@@ -58,12 +62,35 @@ def last_words(evidence: Evidence) -> dict[str, list[LogLine]]:
 
 
 def witnesses(evidence: Evidence, is_telling: Callable[[LogLine], bool]) -> list[LogLine]:
-    """Give one line for each failure whose last words, or whose cold start's, tell the cause."""
+    """Give one line for each failure whose last words, or whose cold start's, tell the cause.
+
+    What a function merely says is no witness where successful invocations say the like as often.
+    """
     found: list[LogLine] = []
     for lines in last_words(evidence).values():
         found.extend([line for line in lines if is_telling(line)][-1:])
+    said = [line for line in found if is_mere_speech(line)]
+    if said and _is_common(evidence, len(said), is_telling):
+        found = [line for line in found if not is_mere_speech(line)]
     found.extend(line for line in _starting_lines(evidence) if is_telling(line))
     return sorted(found, key=lambda line: line.at)
+
+
+def is_mere_speech(line: LogLine) -> bool:
+    """Whether an invocation printed it, and neither the runtime nor the platform did."""
+    return line.request_id is not None and read_record(line.message).kind == "speech"
+
+
+def _is_common(evidence: Evidence, failed: int, is_telling: Callable[[LogLine], bool]) -> bool:
+    """Whether successful invocations say the like about as often as failed ones do."""
+    latest_ids = [i.request_id for i in evidence.invocations if i.status == "success"]
+    successes = set(latest_ids[-_MOST_SUCCESSES:])
+    saying = {
+        line.request_id
+        for line in evidence.log_lines
+        if line.request_id in successes and is_mere_speech(line) and is_telling(line)
+    }
+    return len(saying) * len(evidence.failures) >= _AS_OFTEN * failed * len(successes) > 0
 
 
 def explained_by(evidence: Evidence, lines: Iterable[LogLine]) -> tuple[Invocation, ...]:

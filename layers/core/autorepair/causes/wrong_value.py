@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from autorepair.causes.cause import Cause
-from autorepair.causes.limits import share_of_failures, weighed_down
+from autorepair.causes.levels import is_information
+from autorepair.causes.limits import reports_of, share_of_failures, weighed_down
+from autorepair.causes.missing_words import LACKS
+from autorepair.causes.onset import Onset, onset_with
+from autorepair.causes.services import may_be_about
+from autorepair.causes.value_kinds import KINDS, UNUSABLE, WRONG, ValueKind
 from autorepair.causes.witnesses import (
     explained_by,
     failing_lines,
     is_exception,
+    last_words,
     latest,
     was_cut,
     witnesses,
@@ -19,140 +25,81 @@ from autorepair.causes.witnesses import (
 )
 from autorepair.domain.change import RepairKind
 from autorepair.domain.diagnosis import EnvironmentNeed, Finding, RootCause
-from autorepair.domain.evidence import DeclaredVariable, Evidence, LogLine
+from autorepair.domain.evidence import DeclaredVariable, Evidence, LogLine, RecentChange
 
 _BY_NAME = 0.95
 _BY_KIND = 0.85
+_BY_CHANGE = 0.82
 # Several variables of that kind could be meant, or anybody may have said it: a person decides.
 _SUSPICION = 0.65
-
-_WRONG = re.compile(
-    r"(?i:\b(?:in|mis)?(?:valid|correct|formed|formatted|parse[ds]?|parsing|configured)\b"
-    r"|malformed|unparse?able|unsupported|unknown|unexpected|unrecogni[sz]ed|illegal"
-    r"|not (?:a |an )?(?:valid|known|supported|allowed|recogni[sz]ed|number|integer|url)"
-    r"|must be|should be|expected|empty|bad value|wrong|cannot|could not|does not|is not"
-    r"|无效|错误|非法|不正确)"
+# Too little to ask anybody for a change.
+_HUNCH = 0.55
+_MOSTLY = 0.6
+# What these are set to breaks nothing but by its own words.
+_HARMLESS = re.compile(
+    r"(?i)(?:^|_)(?:LOG|LEVEL|LOGLEVEL|DEBUG|VERBOSE|RELEASE|BUILD|SHA|COMMIT)(?:_|$)"
 )
-
-
-# No declaration can make these right: the value is not even an address, or a placeholder's.
-_NO_URL = (
-    r"(?i:could not parse (?:\w+ )?(?:rfc1738 )?url|invalid (?:\w+ ){0,2}(?:url|uri|dsn|port)"
-    r"|(?:url|uri|dsn)[^\n]{0,40} (?:is )?(?:invalid|malformed|not valid)"
-    r"|no (?:scheme|host) supplied|missing(?: url)? (?:scheme|protocol)|unknown url type"
-    r"|unsupported (?:protocol|scheme)|invalid(?:schema| endpoint)|missingschema"
-    r"|invalid connection (?:option|string)|port could not be cast"
-    r"|can't load plugin: sqlalchemy|expected string or url object)"
-    r"|MalformedURLException|ERR_INVALID_URL|No connection adapters were found"
-    r"|\"localhost\"[^\n]{0,60}[Cc]onnection refused|[Cc]onnection refused[^\n]{0,40}localhost"
+# Busy or down: another service says so itself, whatever address it was called by.
+_BUSY = re.compile(
+    r"(?i)throttl|too many requests|\b429\b|rate exceeded|slowdown|service unavailable"
+    r"|bad gateway|gateway time-?out|\b50[234]\b|too many connections|no space left|out of memory"
+    r"|read-only file system"
 )
-_NO_SERVER = (
-    r"getaddrinfo|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|[Cc]onnection refused"
-    r"|Name or service not known|could not translate host name|no such host"
-    r"|UnknownHostException|Could not connect to the endpoint URL"
-    r"|HTTP Error 404|\b404\b[^\n]{0,40}[Nn]ot [Ff]ound for url|status code 404"
-)
-_NO_NUMBER = (
-    r"invalid literal for int\(\)|could not convert string to float|NumberFormatException"
-    r"|strconv\.\w{1,20}: parsing|invalid value for (?:Integer|Float)\(\)"
-    r"|is not a (?:valid )?(?:number|integer)|invalid digit found in string|ParseIntError"
-    r"|Input string was not in a correct format"
-)
-_NEVER = r"(?!)"
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """What a variable of some kind is called, and what is heard when its value does not work.
-
-    ``surely`` is what no value that works would lead to; ``possibly`` what a right one might, so
-    that it counts only where the value is known to differ.
-    """
-
-    name: re.Pattern[str]
-    surely: re.Pattern[str]
-    possibly: re.Pattern[str]
-
-
-def _kind(name: str, *, surely: str = _NEVER, possibly: str = _NEVER) -> _Kind:
-    return _Kind(re.compile(name), re.compile(surely), re.compile(possibly))
-
-
-_KINDS = (
-    _kind(
-        r"(?:^|_)(?:UR[LI]S?|DSN|ENDPOINTS?|HOST(?:NAME)?S?|ADDR(?:ESS)?|SERVERS?|BROKERS?|BASE"
-        r"|DATABASE|DB|CONNECTION(?:_STRING)?|REDIS|MONGO(?:DB)?|POSTGRES|MYSQL)(?:_|$)",
-        surely=_NO_URL,
-        possibly=_NO_SERVER,
-    ),
-    _kind(
-        r"(?:^|_)REGION(?:_|$)",
-        surely=r"[Ii]nvalid region|InvalidRegion|not a valid region",
-        possibly=r"Could not connect to the endpoint URL|[Ii]nvalid endpoint|UnknownEndpoint"
-        r"|ENOTFOUND|getaddrinfo|no such host",
-    ),
-    _kind(
-        r"(?:^|_)(?:TABLE|INDEX|BUCKET|QUEUE|TOPIC|STREAM|SECRET|PARAM(?:ETER)?|FUNCTION|MODEL"
-        r"|COLLECTION|CLUSTER|STATE_MACHINE|KEY)(?:_(?:NAME|ARN|ID|URL|PATH|PREFIX))?$",
-        possibly=r"ResourceNotFoundException|Requested resource not found|NoSuchBucket|NoSuchKey"
-        r"|NonExistentQueue|QueueDoesNotExist|ParameterNotFound|StateMachineDoesNotExist"
-        r"|NotFoundException|InvalidArn|Invalid bucket name|model identifier is invalid"
-        r"|relation \"[^\"\n]{1,100}\" does not exist"
-        r"|[Tt]able '?[^'\n]{1,100}'? (?:doesn't|does not) exist",
-    ),
-    _kind(
-        r"(?:^|_)(?:PORT|TIMEOUT|SECONDS?|SECS?|MS|MINUTES|HOURS|DAYS|SIZE|LIMIT|COUNT|MAX|MIN"
-        r"|TTL|RETRIES|ATTEMPTS|THREADS|WORKERS|BATCH|RATE|RATIO|THRESHOLD|PERCENT|ROUNDS|CHUNK"
-        r"|CONCURRENCY|INTERVAL|FACTOR|CONFIDENCE)(?:_|$)",
-        possibly=_NO_NUMBER,
-    ),
-    _kind(
-        r"(?:^|_)LEVEL$",
-        surely=r"[Uu]nknown (?:log )?level|[Ii]nvalid (?:log )?level|not a valid log level",
-    ),
-    _kind(
-        r"^NODE_OPTIONS$",
-        surely=r"internal/preload|is not allowed in NODE_OPTIONS|node: bad option",
-    ),
-    _kind(
-        r"^JAVA_TOOL_OPTIONS$",
-        surely=r"Unrecognized (?:VM )?option|Error opening zip file or JAR manifest missing",
-    ),
-)
-
-
-_UNUSABLE = re.compile("|".join((_NO_NUMBER, *(kind.surely.pattern for kind in _KINDS))))
+# Words of a variable's name that say nothing of what it is for.
+_PLAIN_WORDS = frozenset(
+    {
+        "url", "uri", "name", "table", "key", "api", "aws", "id", "arn", "service", "prod", "app",
+        "host", "port", "base", "path", "endpoint", "region", "queue", "topic", "bucket", "secret",
+        "token", "timeout", "max", "min", "size", "level", "mode", "env", "file", "dir", "config",
+        "lambda", "function", "default", "data", "value", "type", "enabled", "use", "error", "http",
+    }
+)  # fmt: skip
+_LEAST_WORD = 4
 
 
 @dataclass(frozen=True, slots=True)
 class _Proof:
-    """The variables whose value does not work, and the lines that tell it."""
+    """The variables whose value does not work, and what tells it."""
 
     names: tuple[str, ...]
     lines: tuple[LogLine, ...]
     confidence: float
     how: str
+    change: RecentChange | None = None
+
+
+_Suspects = dict[str, DeclaredVariable]
 
 
 def _diagnose(evidence: Evidence) -> Finding | None:
-    if evidence.configuration.is_env_unreadable:
+    if evidence.configuration.is_env_unreadable or not evidence.failures:
         return None
     suspects = _suspects(evidence)
-    ways = (_by_name, _by_kind, _by_hearsay)
+    ways = (_by_name, _by_kind, _by_change, _by_hearsay)
     proof = next((p for way in ways if (p := way(evidence, suspects)) is not None), None)
-    if proof is None:
-        return None
-    explained = explained_by(evidence, proof.lines)
+    return None if proof is None else _finding(evidence, proof, suspects)
+
+
+def _finding(evidence: Evidence, proof: _Proof, suspects: _Suspects) -> Finding:
+    if proof.lines:
+        explained = len(explained_by(evidence, proof.lines))
+        cites = latest(proof.lines)
+    else:
+        explained = len(evidence.failures)
+        cites = reports_of(evidence.failures)
+    if proof.change is not None:
+        cites = (proof.change.id, *cites)
     return Finding(
         cause=RootCause.WRONG_ENV_VAR,
-        confidence=weighed_down(proof.confidence, share_of_failures(evidence, len(explained))),
+        confidence=weighed_down(proof.confidence, share_of_failures(evidence, explained)),
         why=_why(proof, suspects),
-        cites=latest(proof.lines),
+        cites=cites,
         need=EnvironmentNeed(names=proof.names),
+        is_repairable=all(name in suspects for name in proof.names),
     )
 
 
-def _suspects(evidence: Evidence) -> dict[str, DeclaredVariable]:
+def _suspects(evidence: Evidence) -> _Suspects:
     """Give the variables that are set and not known to be as declared."""
     is_set = set(evidence.configuration.env_names)
     return {
@@ -160,7 +107,7 @@ def _suspects(evidence: Evidence) -> dict[str, DeclaredVariable]:
     }
 
 
-def _by_name(evidence: Evidence, suspects: dict[str, DeclaredVariable]) -> _Proof | None:
+def _by_name(evidence: Evidence, suspects: _Suspects) -> _Proof | None:
     """Find the variables that the failures name, or that their own source lines read."""
     cut = _cut(evidence)
     named = {
@@ -183,20 +130,23 @@ def _accuses(variable: DeclaredVariable) -> Callable[[LogLine], bool]:
         text = words_of(line)
         if not is_named(text):
             return False
+        if LACKS.search(text):
+            # It is set, so it is empty: no value that works would be said to be lacking.
+            return True
         if variable.matches_current is None:
             # It may be as declared, so only what no value that works would lead to counts.
-            return _UNUSABLE.search(text) is not None
-        return is_exception(line) or _WRONG.search(text) is not None
+            return UNUSABLE.search(text) is not None
+        return is_exception(line) or WRONG.search(text) is not None
 
     return is_accusing
 
 
-def _by_hearsay(evidence: Evidence, suspects: dict[str, DeclaredVariable]) -> _Proof | None:
+def _by_hearsay(evidence: Evidence, suspects: _Suspects) -> _Proof | None:
     """Find the variables that are called wrong beside the exception: by whom, nobody knows."""
     cut = _cut(evidence)
     lines = [line for line in failing_lines(evidence) if line.request_id not in cut]
     named = {
-        name: [li for li in lines if _naming(name)(words_of(li)) and _WRONG.search(words_of(li))]
+        name: [li for li in lines if _naming(name)(words_of(li)) and WRONG.search(words_of(li))]
         for name, variable in suspects.items()
         if variable.matches_current is False
     }
@@ -214,34 +164,126 @@ def _naming(name: str) -> Callable[[str], bool]:
     return lambda text: word.search(text) is not None
 
 
-def _by_kind(evidence: Evidence, suspects: dict[str, DeclaredVariable]) -> _Proof | None:
+def _by_kind(evidence: Evidence, suspects: _Suspects) -> _Proof | None:
     """Find what fails as it fails when a variable of some kind does not work."""
-    proofs = [proof for kind in _KINDS if (proof := _of_kind(evidence, suspects, kind))]
-    return max(proofs, key=lambda proof: len(proof.lines), default=None)
+    if not suspects:
+        return None
+    lately = _lately_changed(evidence)
+    proofs = [proof for kind in KINDS if (proof := _of_kind(evidence, suspects, kind, lately))]
+    return max(proofs, key=lambda p: (len(p.lines), p.confidence), default=None)
 
 
 def _of_kind(
-    evidence: Evidence, suspects: dict[str, DeclaredVariable], kind: _Kind
+    evidence: Evidence, suspects: _Suspects, kind: ValueKind, lately: dict[str, Onset]
 ) -> _Proof | None:
     names = [name for name in suspects if kind.name.search(name)]
-    differing = [name for name in names if suspects[name].matches_current is False]
+    differing = [n for n in names if suspects[n].matches_current is False or n in lately]
 
     def is_telling(line: LogLine) -> bool:
+        if is_information(line) and not is_exception(line):
+            return False
         text = words_of(line)
-        return bool(kind.surely.search(text) or (differing and kind.possibly.search(text)))
+        if kind.surely.search(text):
+            return True
+        return kind.possibly.search(text) is not None and bool(_fitting(differing, [text]))
 
-    lines = witnesses(evidence, is_telling) if names else []
+    killed = {i.request_id for i in evidence.failures if i.status == "out_of_memory"}
+    found = witnesses(evidence, is_telling) if names else []
+    lines = [line for line in found if line.request_id not in killed]
     if not lines:
         return None
+    texts = {words_of(line) for line in lines}
+    differing, names = _fitting(differing, texts), _fitting(names, texts) or names
     # One that surely differs tells more than those of which it is not known.
-    blamed = tuple(sorted(differing or names))
-    confidence = _BY_KIND if len(blamed) == 1 else _SUSPICION
+    blamed = _narrowed(differing or names, lines, lately)
+    is_known = any(suspects[name].matches_current is False for name in blamed)
+    is_hard = any(kind.surely.search(words_of(line)) for line in lines)
+    confidence = _BY_KIND if len(blamed) == 1 and (is_known or is_hard) else _SUSPICION
+    if len(blamed) == 1 and lately.get(blamed[0]) == "surely":
+        confidence = 0.92 if is_known else _BY_CHANGE
     how = "the failures are those of a value of this kind that does not work"
     return _Proof(blamed, tuple(lines), confidence, how)
 
 
-def _why(proof: _Proof, suspects: dict[str, DeclaredVariable]) -> str:
-    return f"{'; '.join(_told(suspects[name]) for name in proof.names)}; {proof.how}"
+def _fitting(names: Iterable[str], texts: Iterable[str]) -> list[str]:
+    """Keep the variables that may be what some text is about."""
+    return [name for name in names if any(may_be_about(name, text) for text in texts)]
+
+
+def _narrowed(
+    names: Iterable[str], lines: Iterable[LogLine], lately: dict[str, Onset]
+) -> tuple[str, ...]:
+    """Keep the variables that the lines are about by their words, else those changed lately."""
+    candidates = sorted(names)
+    if len(candidates) < 2:  # noqa: PLR2004 - one is the only one
+        return tuple(candidates)
+    text = " ".join({words_of(line)[:2000] for line in lines}).lower()
+    spoken = [n for n in candidates if any(word in text for word in _words(n))]
+    fresh = [n for n in spoken or candidates if n in lately]
+    return tuple(fresh or spoken or candidates)
+
+
+def _words(name: str) -> list[str]:
+    found = [word for word in name.lower().split("_") if len(word) >= _LEAST_WORD]
+    return [word for word in found if word not in _PLAIN_WORDS]
+
+
+def _lately_changed(evidence: Evidence) -> dict[str, Onset]:
+    """Give the variables that were written in a change with which the failures began."""
+    found: dict[str, Onset] = {}
+    for change in evidence.changes:
+        names = [v.name for v in change.variables if v.kind != "removed"]
+        onset = onset_with(evidence, change) if names else None
+        if onset is not None:
+            found.update(dict.fromkeys(names, onset))
+    return found
+
+
+def _by_change(evidence: Evidence, suspects: _Suspects) -> _Proof | None:
+    """Find the variables with whose change the failures began, whatever the failures say."""
+    if _is_busy(evidence):
+        return None
+    for change in reversed(evidence.changes):
+        changed = [v.name for v in change.variables if v.kind != "removed"]
+        if changed and onset_with(evidence, change) == "surely":
+            return _proof_by_change(evidence, change, changed, suspects)
+    return None
+
+
+def _proof_by_change(
+    evidence: Evidence, change: RecentChange, changed: list[str], suspects: _Suspects
+) -> _Proof | None:
+    known = {v.name for v in evidence.declared}
+    candidates = [n for n in changed if n in suspects and not _HARMLESS.search(n)]
+    differing = [n for n in candidates if suspects[n].matches_current is False]
+    undeclared = [n for n in changed if n not in known and not _HARMLESS.search(n)]
+    lines = [line for lines in last_words(evidence).values() for line in lines]
+    blamed = _narrowed(differing or candidates or undeclared, lines, {})
+    if not blamed:
+        return None
+    is_clear = bool(differing) and len(blamed) == 1
+    confidence = _BY_CHANGE if is_clear else _SUSPICION
+    if change.settings:
+        # What else was changed with it may as well be what broke.
+        confidence = _HUNCH
+    how = "the failures began when it was changed, and the function was healthy until then"
+    return _Proof(blamed, (), confidence, how, change)
+
+
+def _is_busy(evidence: Evidence) -> bool:
+    told = [
+        any(_BUSY.search(words_of(line)) for line in lines)
+        for lines in last_words(evidence).values()
+    ]
+    return sum(told) >= _MOSTLY * len(told)
+
+
+def _why(proof: _Proof, suspects: _Suspects) -> str:
+    told = [
+        _told(suspects[name]) if name in suspects else f"{name} was written, and is not declared"
+        for name in proof.names
+    ]
+    return f"{'; '.join(told)}; {proof.how}"
 
 
 def _told(variable: DeclaredVariable) -> str:
@@ -259,12 +301,13 @@ WRONG_ENV_VAR = Cause(
     label=RootCause.WRONG_ENV_VAR,
     signal=(
         "A variable is set to something else than its declared value, or must not be set at all, "
-        "and failures name it, fail where it is read, or fail as a value of its kind does: a URL "
-        "that cannot be parsed, a host or table that does not exist, a number that is none."
+        "and failures name it, fail where it is read, fail as a value of its kind does (a URL that "
+        "cannot be parsed, a host or table that does not exist, a number that is none), or began "
+        "when it was changed."
     ),
     proof=(
-        "The operator's declaration says that the value is wrong, and the log says that it is "
-        "this that breaks the work; neither alone would do."
+        "The operator's declaration says that the value is wrong, and the log, or the moment at "
+        "which it began, says that it is this that breaks the work; neither alone would do."
     ),
     silence=(
         "The variable has its declared value, nothing is declared for it, the environment cannot "
@@ -275,7 +318,18 @@ WRONG_ENV_VAR = Cause(
     diagnose=_diagnose,
     explains=(
         RootCause.DOWNSTREAM_UNAVAILABLE,
+        RootCause.NETWORK_UNREACHABLE,
+        RootCause.PERMISSION_DENIED,
+        RootCause.CREDENTIALS_EXPIRED,
+        RootCause.DEPENDENCY_MISSING,
+        RootCause.HANDLER_MISCONFIGURED,
+        RootCause.FILE_PERMISSION,
         RootCause.CODE_BUG,
+        RootCause.POISON_EVENT,
+        RootCause.DOWNSTREAM_SLOW,
+        RootCause.INIT_TIMEOUT,
+        RootCause.CPU_STARVED,
+        RootCause.MEMORY_EXHAUSTED,
         RootCause.TIMEOUT_TOO_LOW,
         RootCause.UNKNOWN,
     ),

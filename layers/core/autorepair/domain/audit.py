@@ -29,11 +29,14 @@ class RecordKind(StrEnum):
     APPROVAL_EXPIRED = "approval_expired"
     REPAIR_PLANNED = "repair_planned"
     REPAIR_APPLIED = "repair_applied"
+    REPAIR_OVERTAKEN = "repair_overtaken"
     REPAIR_WITHHELD = "repair_withheld"
     REPAIR_VERIFIED = "repair_verified"
     ROLLBACK_PLANNED = "rollback_planned"
     ROLLBACK_DONE = "rollback_done"
     FAILURE_HANDLED = "failure_handled"
+    MESSAGE_UNDELIVERED = "message_undelivered"
+    MESSAGE_DELIVERED = "message_delivered"
     INCIDENT_CLOSED = "incident_closed"
 
 

@@ -67,8 +67,36 @@ class EnvironmentSetting(Value):
     variables: dict[str, VariableSource]
 
 
+class EphemeralStorageSetting(Value):
+    """The size of /tmp, in megabytes."""
+
+    kind: Literal["set_ephemeral_storage"] = "set_ephemeral_storage"
+    ephemeral_storage_mb: int
+
+
+class ReservedConcurrencySetting(Value):
+    """How many executions are reserved for the function; None for no reservation."""
+
+    kind: Literal["set_reserved_concurrency"] = "set_reserved_concurrency"
+    reserved_concurrency: int | None
+
+
+class AliasSetting(Value):
+    """The published version that an alias points at, with all of its traffic."""
+
+    kind: Literal["rollback_version"] = "rollback_version"
+    alias: str
+    version: str
+
+
 Setting = Annotated[
-    TimeoutSetting | MemorySetting | EnvironmentSetting, Field(discriminator="kind")
+    TimeoutSetting
+    | MemorySetting
+    | EnvironmentSetting
+    | EphemeralStorageSetting
+    | ReservedConcurrencySetting
+    | AliasSetting,
+    Field(discriminator="kind"),
 ]
 
 
@@ -76,7 +104,9 @@ class Change(Value):
     """One planned edit: from ``before`` to ``after``, on one exact configuration.
 
     ``planned_on`` is the fingerprint of the configuration the plan was made on; ``leads_to`` the
-    fingerprint of the configuration after the edit, None until it has been applied.
+    fingerprint of the configuration after the edit, None until it has been applied. Of what is
+    kept beside the configuration, both are what `standing` says. The target of a change of an
+    alias names that alias.
     """
 
     target: Target

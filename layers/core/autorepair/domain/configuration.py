@@ -46,6 +46,13 @@ class FunctionConfiguration(Value):
     is_env_unreadable: bool = False
     kms_key_arn: str | None = None
     layers: tuple[str, ...] = ()
+    image_command: tuple[str, ...] = ()
+    """What overrides the image's CMD; empty for a zip, or where nothing does."""
+    image_entry_point: tuple[str, ...] = ()
+    has_file_system: bool = False
+    """Whether an EFS file system is mounted."""
+    state_reason: str = ""
+    """Why it is not Active, or why its last update failed, in Lambda's own code and words."""
     has_vpc: bool = False
     has_snap_start: bool = False
     log_group: str
@@ -58,6 +65,8 @@ class FunctionConfiguration(Value):
     fingerprint: str
     tags: dict[str, str] = Field(default_factory=dict)
     reserved_concurrency: int | None = None
+    alias_version: str | None = None
+    """The version to which the target's alias sends all traffic; None for no alias, or several."""
 
     @property
     def is_enrolled(self) -> bool:

@@ -33,6 +33,10 @@ class RefusalCode(StrEnum):
     NOT_ACTIVE = "not_active"
     VERSIONED_TRAFFIC = "versioned_traffic"
     OWN_FUNCTION = "own_function"
+    NO_HEADROOM = "no_headroom"
+    DELIBERATE_LIMIT = "deliberate_limit"
+    WEIGHTED_ALIAS = "weighted_alias"
+    VERSION_GONE = "version_gone"
 
 
 class Refusal(Value):

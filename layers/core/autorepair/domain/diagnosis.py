@@ -64,7 +64,8 @@ class MemoryNeed(Value):
 
     kind: Literal["memory"] = "memory"
     memory_mb: float
-    basis: Literal["doubled", "observed", "formerly_sufficient"]
+    basis: Literal["doubled", "observed", "formerly_sufficient", "processor"]
+    """``processor``: the size that gives the work the processor it lacks; the target itself."""
     seen_at_memory_mb: int | None = None
     """The size under which the failures were seen; a different one since then voids the plan."""
 
@@ -76,7 +77,37 @@ class EnvironmentNeed(Value):
     names: tuple[str, ...]
 
 
-Need = Annotated[TimeoutNeed | MemoryNeed | EnvironmentNeed, Field(discriminator="kind")]
+class StorageNeed(Value):
+    """How much of /tmp one job was seen to need, in megabytes, and how that was found."""
+
+    kind: Literal["storage"] = "storage"
+    storage_mb: float
+    basis: Literal["observed", "doubled"]
+    """``observed``: told by the log; ``doubled``: all there is was used, so the need is unknown."""
+    seen_at_storage_mb: int | None = None
+
+
+class ConcurrencyNeed(Value):
+    """How many executions at once the demand asks for, throttled calls included."""
+
+    kind: Literal["concurrency"] = "concurrency"
+    executions: float
+    seen_at_reserved: int | None = None
+
+
+class VersionNeed(Value):
+    """The alias whose new version is bad, and the version before that was good."""
+
+    kind: Literal["version"] = "version"
+    alias: str
+    bad_version: str
+    good_version: str
+
+
+Need = Annotated[
+    TimeoutNeed | MemoryNeed | EnvironmentNeed | StorageNeed | ConcurrencyNeed | VersionNeed,
+    Field(discriminator="kind"),
+]
 
 
 class Finding(Value):
@@ -91,12 +122,39 @@ class Finding(Value):
     """False where the rule itself knows that no configuration cures this (a hang, a leak)."""
 
 
+class ModelUse(Value):
+    """What asking the model took."""
+
+    model_id: str
+    input_tokens: int
+    output_tokens: int
+    latency_ms: int
+    """As the caller saw it: retries are in it."""
+    cost_usd: float | None = None
+    """An estimate by a dated price list; None for a model that is not on it."""
+    runbooks: Literal["knowledge_base", "package"] = "package"
+    """Where the passages came from that the model was given."""
+
+
+class Consultation(Value):
+    """That an advisor was asked, what became of its answer, and why."""
+
+    named: RootCause
+    """What it named; `unknown` where it named nothing, or could not be asked."""
+    is_heard: bool
+    reason: str
+    use: ModelUse | None = None
+    """None where no answer came."""
+
+
 class Diagnosis(Value):
     """The conclusion: `$.diagnosis`."""
 
     root_cause: RootCause
     confidence: Confidence
     source: Literal["rules", "model", "none"]
+    confidence_interval: tuple[Confidence, Confidence] | None = None
+    """Where the true share of right diagnoses at this confidence lies, at 95%; None if unknown."""
     why: str
     cites: tuple[str, ...] = ()
     need: Need | None = None
@@ -104,6 +162,8 @@ class Diagnosis(Value):
     findings: tuple[Finding, ...] = ()
     failing_versions: tuple[str, ...] = ()
     """The versions of the function whose invocations failed; a repair reaches `$LATEST` only."""
+    consultation: Consultation | None = None
+    """What an advisor said, where the rules left the cause open and one was asked."""
 
 
 class Advice(Value):
@@ -112,3 +172,4 @@ class Advice(Value):
     root_cause: RootCause
     why: str
     cites: tuple[str, ...] = ()
+    use: ModelUse | None = None

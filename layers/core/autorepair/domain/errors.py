@@ -89,3 +89,7 @@ class ContraryAnswerError(AutoRepairError):
 
 class UnsettledError(AutoRepairError):
     """Reconcile could not settle everything; the message names what and why."""
+
+
+class AdviceUnusableError(AutoRepairError):
+    """A model answered, and not in the form it was asked for; its answer counts for nothing."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import Field
 
 from autorepair.domain.configuration import FunctionConfiguration
+from autorepair.domain.incident import Alarm
 from autorepair.domain.value import Instant, Value
 
 InvocationStatus = Literal["success", "error", "timeout", "out_of_memory", "crash", "unfinished"]
@@ -44,6 +46,17 @@ class Invocation(Value):
     error_type: str | None = None
     report_id: str | None = None
     """The id of the log line with the figures."""
+    is_suspected: bool = False
+    """Whether it failed by words alone that the function may have logged and gone on."""
+    is_only_counted: bool = False
+    """Whether only the metrics tell that it failed, and nothing in the log does."""
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ended; None where its duration is not told."""
+        if self.duration_ms is None:
+            return None
+        return self.started_at + timedelta(milliseconds=self.duration_ms)
 
     @property
     def has_failed(self) -> bool:
@@ -61,20 +74,37 @@ class MetricSeries(Value):
     period_s: int
     points: tuple[tuple[Instant, float], ...]
 
-    @property
-    def total(self) -> float:
-        """The sum over all datapoints."""
-        return sum(value for _, value in self.points)
+
+CallerKind = Literal[
+    "apigateway", "alb", "function-url", "sqs", "sns", "s3", "eventbridge", "kinesis", "dynamodb",
+    "msk", "iot", "stepfunctions", "other",
+]  # fmt: skip
 
 
 class Caller(Value):
     """Something that invokes the function, with the limit it puts on a timeout."""
 
-    kind: Literal["apigateway", "sqs", "stepfunctions", "alb", "eventbridge", "sns", "s3", "other"]
+    kind: CallerKind
     source: str
     timeout_limit_s: float | None = None
     """A timeout above this does not help, or breaks, this caller; None when it sets none."""
     reason: str = ""
+
+
+class EventSource(Value):
+    """A queue or stream that Lambda polls for the function, and how it deals with failures."""
+
+    kind: Literal["sqs", "kinesis", "dynamodb", "msk", "mq", "other"]
+    source: str
+    state: str = "Enabled"
+    batch_size: int | None = None
+    has_partial_responses: bool = False
+    """Whether the function may report single records of a batch as failed."""
+    most_retries: int | None = None
+    """How often a stream's batch is tried again; None for until it expires, or a queue's rule."""
+    last_result: str = ""
+    most_receives: int | None = None
+    """After how many receives a queue hands a message to its dead-letter queue; None for never."""
 
 
 class DeclaredVariable(Value):
@@ -122,6 +152,10 @@ class RecentChange(Value):
     settings: tuple[SettingChange, ...] = ()
     variables: tuple[VariableChange, ...] = ()
     writes_environment: bool = False
+    alias: str | None = None
+    """The alias that was moved; the setting ``function_version`` says from where to where."""
+    note: str = ""
+    """What else is told of the change, masked: words written by others."""
 
     def setting(self, name: str) -> SettingChange | None:
         """Find what became of a setting; None if this change left it alone."""
@@ -153,6 +187,46 @@ class AccountConcurrency(Value):
     unreserved: int
 
 
+class Signature(Value):
+    """What failures of one kind say: ``template`` is their words with all that varies masked."""
+
+    template: str
+    count: int
+    """How many failures among what was read say this."""
+    first_at: Instant
+    last_at: Instant
+    first_line_id: str
+
+
+class EnvironmentTrend(Value):
+    """How one execution environment did from its first to its last invocation.
+
+    The slopes are least squares over the invocations' order: per invocation.
+    """
+
+    stream: str
+    version: str
+    invocations: int
+    failures: int
+    first_at: Instant
+    last_at: Instant
+    memory_mb: int | None = None
+    first_used_mb: int | None = None
+    last_used_mb: int | None = None
+    used_slope_mb: float = 0.0
+    duration_slope_ms: float = 0.0
+
+
+class Onset(Value):
+    """When the failures began, as far as the log was read, and what was changed before."""
+
+    first_failure_at: Instant
+    last_success_before: Instant | None = None
+    """When the last success before it began; None where the failures go back to the beginning."""
+    changes: tuple[str, ...] = ()
+    """The ids of the changes in the hour before it, the latest first."""
+
+
 class Evidence(Value):
     """Everything that was collected; kept whole in the evidence bucket."""
 
@@ -161,10 +235,13 @@ class Evidence(Value):
     window_start: Instant
     window_end: Instant
     configuration: FunctionConfiguration
+    alarm: Alarm | None = None
+    """The alarm that opened the incident; None for a manual start."""
     invocations: tuple[Invocation, ...] = ()
     log_lines: tuple[LogLine, ...] = ()
     metrics: tuple[MetricSeries, ...] = ()
     callers: tuple[Caller, ...] = ()
+    event_sources: tuple[EventSource, ...] = ()
     declared: tuple[DeclaredVariable, ...] = ()
     changes: tuple[RecentChange, ...] = ()
     """What was done to the function lately, oldest first."""
@@ -172,6 +249,12 @@ class Evidence(Value):
     versions: tuple[PublishedVersion, ...] = ()
     """The newest published versions; read, as the aliases, only where traffic goes to any."""
     concurrency: AccountConcurrency | None = None
+    signatures: tuple[Signature, ...] = ()
+    """What the failures say, the most frequent first."""
+    environments: tuple[EnvironmentTrend, ...] = ()
+    """The environments that served the most, oldest first."""
+    onset: Onset | None = None
+    """When it began; None where nothing failed."""
     gaps: tuple[Gap, ...] = ()
 
     @property

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
-from autorepair.domain.evidence import Invocation, InvocationStatus, LogLine
+from autorepair.domain.attempts import Attempt
+from autorepair.domain.evidence import Invocation, LogLine
+from autorepair.domain.log_events import RawEvent, joined
 from autorepair.domain.log_records import Record, read_record, readable
 
-_VERSION = re.compile(r"\[(\$LATEST|\d{1,9})\]")
-_KILLED = re.compile(r"signal: killed")
-_EXITED = re.compile(r"Runtime exited|signal: \w+|exit status \d+")
+__all__ = ["RawEvent", "assemble"]
+
 _PLATFORM_KINDS = frozenset({"start", "end", "report", "timed_out", "exit"})
 # Lambda runs nothing longer than this.
 _LONGEST = timedelta(minutes=15)
@@ -24,34 +24,6 @@ _SLACK = timedelta(seconds=1)
 # An asynchronous request is attempted three times at most, and now and then delivered twice.
 _MOST_ATTEMPTS = 5
 _LAST_START = datetime.max.replace(tzinfo=UTC) - _LONGEST - _SLACK
-
-
-@dataclass(frozen=True, slots=True)
-class RawEvent:
-    """One event as the log service gives it; ``at`` carries a time zone."""
-
-    id: str
-    at: datetime
-    stream: str
-    message: str
-
-
-@dataclass(slots=True)
-class _Draft:
-    """One attempt at a request while its lines are being read."""
-
-    request_id: str
-    stream: str
-    seen_at: datetime
-    version: str | None = None
-    started_at: datetime | None = None
-    has_timed_out: bool = False
-    timed_out_ms: float | None = None
-    failure_type: str | None = None
-    exit_reason: str | None = None
-    done: Record | None = None
-    report: Record | None = None
-    report_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +46,8 @@ class _Stream:
     lines: list[_Line]
     ends: dict[str, list[int]]
     starts: dict[str, list[int]]
-    latest: dict[str, _Draft] = field(default_factory=dict)
-    open: _Draft | None = None
+    latest: dict[str, Attempt] = field(default_factory=dict)
+    open: Attempt | None = None
     closes_at: int | None = None
     owned_until: datetime | None = None
     last_id: str | None = None
@@ -95,16 +67,17 @@ def assemble(events: Iterable[RawEvent]) -> tuple[tuple[Invocation, ...], tuple[
     own: Lambda repeats an asynchronous one under the same id. The attempts after the first are
     told apart as ``id#2``, ``id#3``. Never raises, whatever the text.
     """
-    ordered = sorted((_readable(event) for event in events), key=lambda event: event.at)
+    by_time = sorted((_readable(event) for event in events), key=lambda event: event.at)
+    ordered = list(joined(by_time))
     by_stream: dict[str, list[_Line]] = {}
     for index, event in enumerate(ordered):
         line = _Line(index, event, read_record(event.message))
         by_stream.setdefault(event.stream, []).append(line)
-    owners: dict[int, _Draft] = {}
-    drafts: list[_Draft] = []
+    owners: dict[int, Attempt] = {}
+    drafts: list[Attempt] = []
     for stream_lines in by_stream.values():
         _read_stream(_stream_of(stream_lines), owners, drafts)
-    finished = sorted(((_finish(draft), draft) for draft in drafts), key=_start_of)
+    finished = sorted(((draft.finished(), draft) for draft in drafts), key=_start_of)
     names = _names([draft for _, draft in finished])
     lines = tuple(
         LogLine(
@@ -123,11 +96,11 @@ def assemble(events: Iterable[RawEvent]) -> tuple[tuple[Invocation, ...], tuple[
     return invocations, lines
 
 
-def _start_of(finished: tuple[Invocation, _Draft]) -> datetime:
+def _start_of(finished: tuple[Invocation, Attempt]) -> datetime:
     return finished[0].started_at
 
 
-def _names(drafts: list[_Draft]) -> dict[int, str]:
+def _names(drafts: list[Attempt]) -> dict[int, str]:
     """Give each attempt, oldest first, a name that no other has."""
     attempts: Counter[str] = Counter()
     names: dict[int, str] = {}
@@ -201,7 +174,7 @@ def _reaches(stream: _Stream, end: int, start: int) -> bool:
     return stream.lines[end].event.at - stream.lines[start].event.at <= took + _SLACK
 
 
-def _read_stream(stream: _Stream, owners: dict[int, _Draft], drafts: list[_Draft]) -> None:
+def _read_stream(stream: _Stream, owners: dict[int, Attempt], drafts: list[Attempt]) -> None:
     for place, line in enumerate(stream.lines):
         if _is_over(stream, place, line):
             stream.open = None
@@ -216,7 +189,7 @@ def _read_stream(stream: _Stream, owners: dict[int, _Draft], drafts: list[_Draft
         if record.kind == "start":
             _open(stream, place, draft, record, owners)
         else:
-            _note(draft, line.event, record)
+            draft.note(line.event, record)
 
 
 def _is_over(stream: _Stream, place: int, line: _Line) -> bool:
@@ -247,10 +220,15 @@ def _is_bare(stream: _Stream, record: Record) -> bool:
 
 
 def _as_speech(record: Record) -> Record:
-    return Record("failure" if record.kind == "failure" else "speech", error_type=record.error_type)
+    """Take a line for no more than words, though they may be the runtime's about a failure."""
+    return replace(
+        record if record.kind == "failure" else Record("speech", error_type=record.error_type)
+    )
 
 
-def _owner_of(stream: _Stream, line: _Line, record: Record, drafts: list[_Draft]) -> _Draft | None:
+def _owner_of(
+    stream: _Stream, line: _Line, record: Record, drafts: list[Attempt]
+) -> Attempt | None:
     """Give the attempt a line belongs to: the open one, else the one it is surely about."""
     if record.kind != "start" and stream.open is not None:
         return stream.open
@@ -262,14 +240,14 @@ def _owner_of(stream: _Stream, line: _Line, record: Record, drafts: list[_Draft]
     return stream.latest.get(record.request_id)
 
 
-def _new_draft(stream: _Stream, line: _Line, request_id: str, drafts: list[_Draft]) -> _Draft:
-    draft = stream.latest[request_id] = _Draft(request_id, line.event.stream, line.event.at)
+def _new_draft(stream: _Stream, line: _Line, request_id: str, drafts: list[Attempt]) -> Attempt:
+    draft = stream.latest[request_id] = Attempt(request_id, line.event.stream, line.event.at)
     drafts.append(draft)
     return draft
 
 
 def _open(
-    stream: _Stream, place: int, draft: _Draft, record: Record, owners: dict[int, _Draft]
+    stream: _Stream, place: int, draft: Attempt, record: Record, owners: dict[int, Attempt]
 ) -> None:
     at = stream.lines[place].event.at
     draft.started_at = at
@@ -300,98 +278,3 @@ def _close_of(stream: _Stream, start: int, request_id: str) -> int | None:
     again = next((place for place in stream.starts[request_id] if place > start), None)
     before = [place for place in ends if again is None or place < again]
     return before[-1] if before else None
-
-
-def _note(draft: _Draft, event: RawEvent, record: Record) -> None:
-    if record.kind == "report":
-        draft.report, draft.report_id = record, event.id
-    elif record.kind == "end" and record.status is not None:
-        draft.done = record
-    elif record.kind == "timed_out":
-        draft.has_timed_out, draft.timed_out_ms = True, record.duration_ms
-    elif record.kind == "exit":
-        draft.exit_reason = record.error_type
-    elif record.kind == "failure":
-        draft.failure_type = record.error_type
-
-
-def _finish(draft: _Draft) -> Invocation:
-    figures = draft.report or Record("report")
-    duration_ms = draft.timed_out_ms if figures.duration_ms is None else figures.duration_ms
-    return Invocation(
-        request_id=draft.request_id,
-        started_at=_started_at(draft, duration_ms),
-        stream=draft.stream,
-        version=_version_of(draft),
-        status=_status_of(draft),
-        duration_ms=duration_ms,
-        memory_mb=figures.memory_mb,
-        max_memory_used_mb=figures.max_memory_used_mb,
-        init_ms=figures.init_ms,
-        error_type=_error_type_of(draft),
-        report_id=draft.report_id,
-    )
-
-
-def _started_at(draft: _Draft, duration_ms: float | None) -> datetime:
-    if draft.started_at is not None:
-        return draft.started_at
-    try:
-        return draft.seen_at - timedelta(milliseconds=duration_ms or 0)
-    except OverflowError:
-        return draft.seen_at
-
-
-def _version_of(draft: _Draft) -> str:
-    # The stream's name is the platform's; a START line could have been printed by the function.
-    named = _VERSION.search(draft.stream)
-    return named[1] if named else draft.version or "$LATEST"
-
-
-def _error_type_of(draft: _Draft) -> str | None:
-    for record in (draft.report, draft.done):
-        if record is not None and record.error_type:
-            return record.error_type
-    return draft.failure_type or None
-
-
-def _status_of(draft: _Draft) -> InvocationStatus:
-    if draft.report is None and draft.done is None:
-        return _status_without_report(draft)
-    said = _said(draft)
-    if draft.has_timed_out or said == "timeout":
-        return "timeout"
-    if _is_out_of_memory(draft):
-        return "out_of_memory"
-    error_type = _error_type_of(draft) or ""
-    is_exit = error_type in {"Runtime.ExitError", "Extension.Crash"} or said == "failure"
-    if is_exit or (draft.exit_reason is not None and _EXITED.search(draft.exit_reason)):
-        return "crash"
-    if said is None:
-        # In the text format an exception that the runtime handled leaves no status behind.
-        has_failed = draft.failure_type is not None or draft.exit_reason is not None
-        return "error" if has_failed else "success"
-    return "success" if said == "success" else "error"
-
-
-def _said(draft: _Draft) -> str | None:
-    for record in (draft.report, draft.done):
-        if record is not None and record.status is not None:
-            return record.status
-    return None
-
-
-def _status_without_report(draft: _Draft) -> InvocationStatus:
-    if draft.has_timed_out:
-        return "timeout"
-    return "crash" if draft.exit_reason is not None else "unfinished"
-
-
-def _is_out_of_memory(draft: _Draft) -> bool:
-    if _error_type_of(draft) == "Runtime.OutOfMemory":
-        return True
-    figures = draft.report
-    if figures is None or draft.exit_reason is None or not _KILLED.search(draft.exit_reason):
-        return False
-    size, used = figures.memory_mb, figures.max_memory_used_mb
-    return size is not None and used is not None and used >= size

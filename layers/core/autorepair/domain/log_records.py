@@ -6,7 +6,10 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
+
+from autorepair.domain.runtime_failures import Unhandled, unhandled, unhandled_object
 
 RecordKind = Literal[
     "init_start", "init_report", "start", "end", "report", "timed_out", "exit", "failure", "speech"
@@ -27,24 +30,13 @@ _MAX_MEMORY = re.compile(rf"\tMax Memory Used: {_FIGURE} MB")
 _INIT = re.compile(rf"\tInit Duration: {_FIGURE} ms")
 _STATUS = re.compile(r"\sStatus: (\w{1,20})")
 _ERROR_TYPE = re.compile(r"\sError Type: ([\w.]{1,100})")
-_INIT_DURATION = re.compile(rf"Init Duration: {_FIGURE} ms")
+_INIT_DURATION = re.compile(rf"(?:Init|Restore) Duration: {_FIGURE} ms")
 _UUID = re.compile(_UUID_TEXT)
-
-# How each runtime writes an exception that left the handler. A logger's own error line differs:
-# Python's has tabs behind the level, or no traceback, or one that ends with the exception, which
-# the runtime puts first; Node's lacks these words.
-_UNHANDLED_PYTHON = re.compile(r"\[ERROR\] ([\w.]{1,100})(?::|[\r\n]|$)")
-_PYTHON_FAULT = "Runtime."
-_TRACEBACK = "Traceback"
-_UNHANDLED_NODE = re.compile(
-    r"\tERROR\t(?:Invoke Error|Uncaught Exception|Unhandled Promise Rejection)\s*\t"
-    r'(?:\{\s*"errorType": ?"([^"]{1,100})")?'
-)
-_UNHANDLED_JAVA = re.compile(r"[^\n]{0,400}: ([\w.$]{1,200}(?:Error|Exception))\r?\n\1\b")
-_UNHANDLED_RUBY = re.compile(r"Error raised from handler method\s")
 
 _PLATFORM = "platform."
 _LARGEST_FIGURE = 1e12
+# Every cause reads the same events: what was read is kept, of some tens of megabytes at most.
+LONGEST_KEPT, MOST_KEPT = 4_000, 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +55,21 @@ class Record:
     memory_mb: int | None = None
     max_memory_used_mb: int | None = None
     init_ms: float | None = None
+    is_sure: bool = True
+    """Whether only the runtime can have written of the failure."""
 
 
 def read_record(message: str) -> Record:
     """Read one event of either log format; whatever is not understood is speech. Never raises."""
+    return _read_once(message) if len(message) <= LONGEST_KEPT else _read(message)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _read_once(message: str) -> Record:
+    return _read(message)
+
+
+def _read(message: str) -> Record:
     if message.startswith("{"):
         return _read_object(message)
     for prefix, read in _READERS:
@@ -152,6 +155,8 @@ _READERS = (
     ("RequestId: ", _read_exit),
     ("INIT_START", _read_init_start),
     ("INIT_REPORT", _read_init_report),
+    ("RESTORE_START", _read_init_start),
+    ("RESTORE_REPORT", _read_init_report),
 )
 
 
@@ -171,30 +176,15 @@ def _read_speech(message: str) -> Record:
     head = message[:200]
     said_by = _UUID.search(head)
     request_id = said_by[0] if said_by else None
-    error_type = _unhandled(message)
-    if error_type is not None:
-        return Record("failure", request_id=request_id, error_type=error_type)
-    return Record("speech", request_id=request_id)
+    return _spoken(request_id, unhandled(message))
 
 
-def _unhandled(message: str) -> str | None:
-    """Give the type of the exception that left the handler ("" when untold), or None."""
-    if (match := _UNHANDLED_PYTHON.match(message)) and _is_pythons_own(match[1], message):
-        return match[1]
-    if match := _UNHANDLED_NODE.search(message[:600]):
-        return match[1] or ""
-    if match := _UNHANDLED_JAVA.match(message):
-        return match[1]
-    return "" if _UNHANDLED_RUBY.match(message) else None
-
-
-def _is_pythons_own(error_type: str, message: str) -> bool:
-    """Whether the runtime wrote this: a fault of its own, or one with nothing behind the frames."""
-    if error_type.startswith(_PYTHON_FAULT):
-        return True
-    _, found, trace = message.rpartition(_TRACEBACK)
-    frames = trace.splitlines()[1:]
-    return bool(found) and all(not line or line[0].isspace() for line in frames)
+def _spoken(request_id: str | None, found: Unhandled | None) -> Record:
+    if found is None:
+        return Record("speech", request_id=request_id)
+    return Record(
+        "failure", request_id=request_id, error_type=found.error_type, is_sure=found.is_sure
+    )
 
 
 def _read_object(message: str) -> Record:
@@ -205,18 +195,13 @@ def _read_object(message: str) -> Record:
     if isinstance(kind, str) and kind.startswith(_PLATFORM):
         return _read_platform_object(kind, value)
     request_id = _text(value.get("requestId")) or _text(value.get("AWSRequestId"))
-    if _is_runtime_error(value):
-        return Record("failure", request_id, error_type=_text(value.get("errorType")))
-    return Record("speech", request_id=request_id)
-
-
-def _is_runtime_error(value: dict[str, Any]) -> bool:
-    # The runtime's own line has no logger and no message beside the error, and always its type.
-    has_error = "errorMessage" in value and _text(value.get("errorType")) is not None
-    return has_error and "logger" not in value and "message" not in value
+    return _spoken(request_id, unhandled_object(value))
 
 
 def _read_platform_object(kind: str, value: dict[str, Any]) -> Record:
+    if kind == "platform.fault":
+        # The text format's line, in a string.
+        return _read_exit(str(value.get("record"))) or Record("speech")
     record = _object(value.get("record"))
     metrics = _object(record.get("metrics"))
     kind_read = _PLATFORM_KINDS.get(kind, "speech")
@@ -240,6 +225,9 @@ def _read_platform_object(kind: str, value: dict[str, Any]) -> Record:
 _PLATFORM_KINDS: dict[str, RecordKind] = {
     "platform.initStart": "init_start",
     "platform.initReport": "init_report",
+    "platform.initRuntimeDone": "init_report",
+    "platform.restoreStart": "init_start",
+    "platform.restoreRuntimeDone": "init_report",
     "platform.restoreReport": "init_report",
     "platform.start": "start",
     "platform.runtimeDone": "end",

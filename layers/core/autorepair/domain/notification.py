@@ -10,7 +10,8 @@ class Notification(Value):
     """`$.notification`: how the incident ended and the message that said so."""
 
     outcome: Outcome
-    message_id: str
+    message_id: str | None
+    """None: the message could not be sent; it is kept, and reconcile sends it."""
     head_hash: str
     """The hash of the record that closed the incident; it stands for the whole chain."""
 

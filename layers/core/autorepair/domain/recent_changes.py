@@ -30,6 +30,8 @@ class TrailEvent(Value):
     is_own: bool = False
     settings: dict[str, str | int] = Field(default_factory=dict)
     writes_environment: bool = False
+    alias: str | None = None
+    note: str = ""
 
 
 def recent_changes(
@@ -68,6 +70,11 @@ def figures_of(configuration: FunctionConfiguration) -> Figures:
         "log_group": configuration.log_group,
         "code_sha256": configuration.code_sha256 or None,
         "reserved_concurrency": configuration.reserved_concurrency,
+        "image_command": " ".join(configuration.image_command) or None,
+        "image_entry_point": " ".join(configuration.image_entry_point) or None,
+        "has_vpc": int(configuration.has_vpc),
+        "has_file_system": int(configuration.has_file_system),
+        "has_snap_start": int(configuration.has_snap_start),
     }
     return {name: _cut(value) for name, value in figures.items() if value is not None}
 
@@ -108,13 +115,20 @@ def _requests(
 ) -> tuple[list[RecentChange], Figures]:
     """Go through what is known in the order in which it happened; give what is known at last."""
     known: Figures = {}
+    # Where each alias points, which is no setting of the function.
+    aliases: dict[str, Figures] = {}
     found: list[RecentChange] = []
     left = sorted(snapshots, key=lambda snapshot: snapshot.taken_at)
     for event in sorted(events, key=lambda event: event.at):
         while left and left[0].taken_at <= event.at:
             known = figures_of(left.pop(0).configuration)
-        found.append(_requested(event, known))
-        known = known | {name: _cut(value) for name, value in event.settings.items()}
+        moved = aliases.setdefault(event.alias, {}) if event.alias else {}
+        found.append(_requested(event, known | moved))
+        asked = {name: _cut(value) for name, value in event.settings.items()}
+        if event.alias:
+            moved.update(asked)
+        else:
+            known = known | asked
     for snapshot in left:
         known = figures_of(snapshot.configuration)
     return found, known
@@ -134,6 +148,8 @@ def _requested(event: TrailEvent, known: Figures) -> RecentChange:
             if known.get(name) != _cut(value)
         ),
         writes_environment=event.writes_environment,
+        alias=event.alias,
+        note=event.note,
     )
 
 

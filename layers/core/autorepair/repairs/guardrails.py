@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from autorepair.domain.change import (
+    AliasSetting,
     Change,
     EnvironmentSetting,
+    EphemeralStorageSetting,
     MemorySetting,
+    ReservedConcurrencySetting,
     Setting,
     TimeoutSetting,
 )
@@ -138,20 +141,43 @@ def _out_of_bounds(case: _Case) -> Refusal | None:
     return _BOUNDS[type(case.change.after)](case)
 
 
-def _timeout_out_of_bounds(case: _Case) -> Refusal | None:
+def _raise_out_of_bounds(case: _Case) -> Refusal | None:
+    caps = case.policy.caps
+    allowed: dict[type[object], tuple[int, str]] = {
+        TimeoutSetting: (caps.timeout_s, "s"),
+        MemorySetting: (caps.memory_mb, "MB"),
+        EphemeralStorageSetting: (caps.ephemeral_storage_mb, "MB"),
+        ReservedConcurrencySetting: (caps.reserved_concurrency, "executions"),
+    }
     before, after = _figure(case.change.before), _figure(case.change.after)
-    return _figure_out_of_bounds(before, after, case.policy.caps.timeout_s, "s")
-
-
-def _memory_out_of_bounds(case: _Case) -> Refusal | None:
-    before, after = _figure(case.change.before), _figure(case.change.after)
-    return _figure_out_of_bounds(before, after, case.policy.caps.memory_mb, "MB")
+    return _figure_out_of_bounds(before, after, *allowed[type(case.change.after)])
 
 
 def _figure(setting: Setting) -> int | None:
-    if isinstance(setting, TimeoutSetting):
-        return setting.timeout_s
-    return setting.memory_mb if isinstance(setting, MemorySetting) else None
+    match setting:
+        case TimeoutSetting():
+            return setting.timeout_s
+        case MemorySetting():
+            return setting.memory_mb
+        case EphemeralStorageSetting():
+            return setting.ephemeral_storage_mb
+        case ReservedConcurrencySetting():
+            return setting.reserved_concurrency
+        case _:
+            return None
+
+
+def _alias_out_of_bounds(case: _Case) -> Refusal | None:
+    before, after = case.change.before, case.change.after
+    is_move = (
+        isinstance(before, AliasSetting)
+        and isinstance(after, AliasSetting)
+        and before.alias == after.alias == case.change.target.qualifier
+        and before.version != after.version
+    )
+    if is_move:
+        return None
+    return refused(RefusalCode.NO_EFFECT, "that does not move one alias to another version")
 
 
 def _figure_out_of_bounds(
@@ -185,9 +211,12 @@ def _names(change: Change) -> set[str]:
 
 
 _BOUNDS: dict[type[object], Callable[[_Case], Refusal | None]] = {
-    TimeoutSetting: _timeout_out_of_bounds,
-    MemorySetting: _memory_out_of_bounds,
+    TimeoutSetting: _raise_out_of_bounds,
+    MemorySetting: _raise_out_of_bounds,
+    EphemeralStorageSetting: _raise_out_of_bounds,
+    ReservedConcurrencySetting: _raise_out_of_bounds,
     EnvironmentSetting: _environment_out_of_bounds,
+    AliasSetting: _alias_out_of_bounds,
 }
 _DECLINING: tuple[Callable[[_Case], Refusal | None], ...] = (
     _not_enrolled,
@@ -237,8 +266,9 @@ def _question(case: _Case, mode: Mode) -> tuple[str | None, Refusal | None]:
         figure = f"{case.diagnosis.confidence:.2f}"
         why = f"a confidence of {figure} is below {UNATTENDED_CONFIDENCE}, so a person decides"
         return why, refused(RefusalCode.LOW_CONFIDENCE, why)
-    if (unseen := _unseen_callers(case)) is not None:
-        return unseen, refused(RefusalCode.CALLER_LIMIT, unseen)
+    for unseen_by, code in _UNSEEN:
+        if (unseen := unseen_by(case)) is not None:
+            return unseen, refused(code, unseen)
     if mode is Mode.ASK:
         why = f"the mode of {case.change.kind.value} is ask"
         return why, refused(RefusalCode.MODE, why)
@@ -254,6 +284,22 @@ def _unseen_callers(case: _Case) -> str | None:
         "not everybody who calls the function could be read, so a longer timeout may be more than "
         f"one of them waits for: {unseen[0].reason}"
     )
+
+
+def _unseen_headroom(case: _Case) -> str | None:
+    """What one function reserves is taken from all others."""
+    unseen = [gap for gap in case.gaps if gap.source.split("/")[0] == "concurrency"]
+    if not unseen or not isinstance(case.change.after, ReservedConcurrencySetting):
+        return None
+    return (
+        f"how much the account has left for other functions could not be read: {unseen[0].reason}"
+    )
+
+
+_UNSEEN: tuple[tuple[Callable[[_Case], str | None], RefusalCode], ...] = (
+    (_unseen_callers, RefusalCode.CALLER_LIMIT),
+    (_unseen_headroom, RefusalCode.NO_HEADROOM),
+)
 
 
 def _decision(case: _Case, action: str, reason: str, refusal: Refusal | None) -> Decision:

@@ -9,19 +9,29 @@ from autorepair.domain.change import Change, RepairKind, Setting
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.decision import Refusal, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis, RootCause
-from autorepair.domain.evidence import Alias, Caller, DeclaredVariable
+from autorepair.domain.evidence import (
+    AccountConcurrency,
+    Alias,
+    Caller,
+    DeclaredVariable,
+    PublishedVersion,
+)
 from autorepair.domain.incident import Target
 from autorepair.domain.policy import Policy
+from autorepair.domain.standing import standing
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What stands around the function: who calls it, what is declared, and its aliases."""
+    """What stands around the function: callers, declarations, releases, and the account."""
 
     target: Target
     callers: tuple[Caller, ...] = ()
     declared: tuple[DeclaredVariable, ...] = ()
     aliases: tuple[Alias, ...] = ()
+    versions: tuple[PublishedVersion, ...] = ()
+    account: AccountConcurrency | None = None
+    """None where it could not be read."""
 
 
 Planner = Callable[[FunctionConfiguration, Diagnosis, Policy, Surroundings], Change | Refusal]
@@ -30,11 +40,14 @@ Planner = Callable[[FunctionConfiguration, Diagnosis, Policy, Surroundings], Cha
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """One kind of repair, the causes it cures, and its planner."""
+    """One kind of repair, the causes it cures by meeting which kind of need, and its planner."""
 
     kind: RepairKind
     cures: tuple[RootCause, ...]
+    meets: type[object]
     plan: Planner
+    reaches_versions: bool = False
+    """Whether traffic on a published version feels it; a change of `$LATEST` does not."""
 
 
 def planned(
@@ -43,12 +56,12 @@ def planned(
     before: Setting,
     after: Setting,
 ) -> Change:
-    """Give the change on exactly this configuration."""
+    """Give the change on exactly this configuration, and on what goes with the setting."""
     return Change(
         target=surroundings.target,
         before=before,
         after=after,
-        planned_on=configuration.fingerprint,
+        planned_on=standing(configuration, before),
     )
 
 

@@ -9,11 +9,21 @@ from autorepair.domain.diagnosis import Diagnosis, RootCause
 from autorepair.domain.evidence import Alias
 from autorepair.domain.policy import Policy
 from autorepair.repairs.planner import Repair, Surroundings, refused
+from autorepair.repairs.rollback_version import ROLLBACK_VERSION
 from autorepair.repairs.set_env import SET_ENV
+from autorepair.repairs.set_ephemeral_storage import SET_EPHEMERAL_STORAGE
 from autorepair.repairs.set_memory import SET_MEMORY
+from autorepair.repairs.set_reserved_concurrency import SET_RESERVED_CONCURRENCY
 from autorepair.repairs.set_timeout import SET_TIMEOUT
 
-REPAIRS: tuple[Repair, ...] = (SET_TIMEOUT, SET_MEMORY, SET_ENV)
+REPAIRS: tuple[Repair, ...] = (
+    SET_TIMEOUT,
+    SET_MEMORY,
+    SET_ENV,
+    SET_EPHEMERAL_STORAGE,
+    SET_RESERVED_CONCURRENCY,
+    ROLLBACK_VERSION,
+)
 
 _LATEST = "$LATEST"
 
@@ -36,7 +46,14 @@ def plan(
             RefusalCode.NOT_REPAIRABLE,
             f"no setting that may be changed cures {diagnosis.root_cause.value}: {diagnosis.why}",
         )
-    if (versions := _versioned(diagnosis, surroundings)) is not None:
+    if not isinstance(diagnosis.need, repair.meets):
+        return refused(
+            RefusalCode.NOT_REPAIRABLE,
+            f"the evidence does not tell what would cure {diagnosis.root_cause.value}, so nothing "
+            f"is tried: {diagnosis.why}",
+        )
+    versions = None if repair.reaches_versions else _versioned(diagnosis, surroundings)
+    if versions is not None:
         return refused(
             RefusalCode.VERSIONED_TRAFFIC,
             f"the failing traffic goes to {versions}, which a change of {_LATEST} does not reach: "

@@ -152,6 +152,7 @@ def _listed(names: list[str]) -> str:
 
 SET_ENV = Repair(
     RepairKind.SET_ENV,
-    (RootCause.MISSING_ENV_VAR, RootCause.WRONG_ENV_VAR),
+    (RootCause.MISSING_ENV_VAR, RootCause.WRONG_ENV_VAR, RootCause.READ_ONLY_FILESYSTEM),
+    EnvironmentNeed,
     plan_environment,
 )

@@ -16,6 +16,7 @@ _LEAST_ADDED_MB = 256
 _TARGET_SHARE = 0.8
 # Below this much of a raise there is nothing to be hoped for from it.
 _LEAST_RAISE = 1.1
+_LEAST_PROCESSOR_RAISE = 1.5
 
 
 def plan_memory(
@@ -28,17 +29,21 @@ def plan_memory(
 
     After a kill the true need is unknown, for what was used is cut off at the limit:
     max(2 M, M + 256), which takes 1.85 rounds on average where the need overshoots by half
-    (measured by simulation; x 1.5 takes 3.07). A need that was seen is met by need / 0.8. Never
-    lowers. A need that is known and above the cap is refused.
+    (measured by simulation; x 1.5 takes 3.07). A need that was seen is met by need / 0.8; one of
+    processor, which comes with memory, is the size itself. Never lowers. A need that is known and
+    above the cap is refused.
     """
-    present = configuration.memory_mb
-    need = diagnosis.need if isinstance(diagnosis.need, MemoryNeed) else None
+    present, need = configuration.memory_mb, diagnosis.need
+    if not isinstance(need, MemoryNeed):
+        return refused(RefusalCode.NOT_REPAIRABLE, "nothing tells how much memory is needed")
     cap = min(policy.caps.memory_mb, MAX_MEMORY_MB)
     if cap < present * _LEAST_RAISE:
         return _at_cap(cap, f"the memory of {present} MB cannot be raised enough to matter")
-    if need is not None and need.basis != "doubled":
+    if need.basis == "processor":
+        return _planned_for_processor(need, configuration, cap, surroundings)
+    if need.basis != "doubled":
         return _planned_for(need.memory_mb, configuration, cap, surroundings)
-    if need is not None and need.seen_at_memory_mb not in {None, present}:
+    if need.seen_at_memory_mb not in {None, present}:
         return refused(
             RefusalCode.NO_EFFECT,
             f"the failures were seen at {need.seen_at_memory_mb} MB and the size is {present} MB "
@@ -61,6 +66,22 @@ def _planned_for(
         )
     if cap < needed_mb * _LEAST_RAISE:
         return _at_cap(cap, f"the work was seen to need {needed_mb:.0f} MB and some to spare")
+    return _planned(configuration, surroundings, min(target, cap))
+
+
+def _planned_for_processor(
+    need: MemoryNeed, configuration: FunctionConfiguration, cap: int, surroundings: Surroundings
+) -> Change | Refusal:
+    """Processor comes with memory in proportion, so part of the size is part of the cure."""
+    present, target = configuration.memory_mb, _rounded_up(need.memory_mb)
+    if need.seen_at_memory_mb not in {None, present} or target <= present:
+        return refused(
+            RefusalCode.NO_EFFECT,
+            f"a size of {target} MB would give the work the processor it lacks and it has "
+            f"{present} MB already: see first whether that was enough",
+        )
+    if cap < min(target, present * _LEAST_PROCESSOR_RAISE):
+        return _at_cap(cap, f"at least half as much processor again as {present} MB is lacking")
     return _planned(configuration, surroundings, min(target, cap))
 
 
@@ -87,4 +108,9 @@ def _rounded_up(memory_mb: float) -> int:
     return math.ceil(memory_mb / _STEP_MB) * _STEP_MB
 
 
-SET_MEMORY = Repair(RepairKind.SET_MEMORY, (RootCause.MEMORY_EXHAUSTED,), plan_memory)
+SET_MEMORY = Repair(
+    RepairKind.SET_MEMORY,
+    (RootCause.MEMORY_EXHAUSTED, RootCause.CPU_STARVED, RootCause.INIT_TIMEOUT),
+    MemoryNeed,
+    plan_memory,
+)

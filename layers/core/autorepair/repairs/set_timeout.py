@@ -12,6 +12,11 @@ from autorepair.domain.evidence import Caller
 from autorepair.domain.policy import Policy
 from autorepair.repairs.planner import Repair, Surroundings, planned, refused
 
+# Where nothing tells the need, there is nothing to be hoped for from a smaller raise.
+_LEAST_RAISE = 1.2
+# A fitted need is the duration that 1 in 1,000 pass, times this (measured by simulation).
+_FITTED_SPARE = 1.2
+
 
 def plan_timeout(
     configuration: FunctionConfiguration,
@@ -21,19 +26,22 @@ def plan_timeout(
 ) -> Change | Refusal:
     """Plan a longer timeout, in whole seconds.
 
-    A need that was fitted or observed is taken as it is; an unknown one is met by twice the
-    present timeout and not more (measured by simulation: with fewer than 30 completions nothing
-    better is known). Never lowers. A need above what is allowed is refused: a raise that is too
-    small only delays the time-out and costs more.
+    Twice the present timeout, or more where the need that was fitted or observed is more: what was
+    seen is cut off at the timeout, and room to spare costs nothing while nothing hangs. An unknown
+    need is met by the double and not more (measured by simulation: with fewer than 30 completions
+    nothing better is known). Never lowers. A need above what is allowed is refused: a raise that
+    is too small only delays the time-out and costs more. Only the fifth that a fitted need has to
+    spare may be given up.
     """
-    present = configuration.timeout_s
-    need = diagnosis.need if isinstance(diagnosis.need, TimeoutNeed) else None
+    present, need = configuration.timeout_s, diagnosis.need
+    if not isinstance(need, TimeoutNeed):
+        return refused(RefusalCode.NOT_REPAIRABLE, "nothing tells how long the work takes")
     bound = _bound(policy, surroundings.callers)
-    if bound.timeout_s <= present:
-        return _beyond(bound, f"the timeout of {present} s cannot be raised")
-    if need is not None and need.basis != "doubled":
-        return _planned_for(math.ceil(need.duration_ms / 1000), configuration, bound, surroundings)
-    if need is not None and need.seen_at_timeout_s not in {None, present}:
+    if need.basis != "doubled":
+        return _planned_for(need, configuration, bound, surroundings)
+    if bound.timeout_s < present * _LEAST_RAISE:
+        return _beyond(bound, f"the timeout of {present} s cannot be raised enough to matter")
+    if need.seen_at_timeout_s not in {None, present}:
         return refused(
             RefusalCode.NO_EFFECT,
             f"the failures were seen at a timeout of {need.seen_at_timeout_s} s and it is "
@@ -72,22 +80,27 @@ def _bound(policy: Policy, callers: tuple[Caller, ...]) -> _Bound:
 
 
 def _planned_for(
-    needed_s: int, configuration: FunctionConfiguration, bound: _Bound, surroundings: Surroundings
+    need: TimeoutNeed,
+    configuration: FunctionConfiguration,
+    bound: _Bound,
+    surroundings: Surroundings,
 ) -> Change | Refusal:
     present = configuration.timeout_s
+    needed_s = math.ceil(need.duration_ms / 1000)
     if needed_s <= present:
         return refused(
             RefusalCode.NO_EFFECT,
             f"the work needs {needed_s} s and the timeout is {present} s already: "
             "look for another cause",
         )
-    if needed_s > bound.timeout_s:
+    spare = _FITTED_SPARE if need.basis == "fitted" else 1.0
+    if bound.timeout_s <= present or needed_s / spare > bound.timeout_s:
         return _beyond(bound, f"the work needs {needed_s} s, and a smaller raise only delays")
     return planned(
         configuration,
         surroundings,
         TimeoutSetting(timeout_s=present),
-        TimeoutSetting(timeout_s=needed_s),
+        TimeoutSetting(timeout_s=min(max(needed_s, 2 * present), bound.timeout_s)),
     )
 
 
@@ -97,4 +110,6 @@ def _beyond(bound: _Bound, why: str) -> Refusal:
     )
 
 
-SET_TIMEOUT = Repair(RepairKind.SET_TIMEOUT, (RootCause.TIMEOUT_TOO_LOW,), plan_timeout)
+SET_TIMEOUT = Repair(
+    RepairKind.SET_TIMEOUT, (RootCause.TIMEOUT_TOO_LOW,), TimeoutNeed, plan_timeout
+)

@@ -12,7 +12,6 @@ from autorepair.domain.audit import RecordKind
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.errors import AutoRepairError
 from autorepair.domain.evidence import (
-    Caller,
     DeclaredVariable,
     Evidence,
     EvidenceSummary,
@@ -22,9 +21,12 @@ from autorepair.domain.evidence import (
 )
 from autorepair.domain.incident import Incident, Target
 from autorepair.domain.recent_changes import TrailEvent, recent_changes
+from autorepair.domain.signatures import signatures
 from autorepair.domain.snapshot import Snapshot
+from autorepair.domain.trends import environments, onset
+from autorepair.domain.unseen_failures import with_counted_failures
 from autorepair.domain.value import Value
-from autorepair.ports import LogReading, Ports, Releases
+from autorepair.ports import CallerReading, LogReading, Ports, Releases
 from autorepair.steps.alarm_event import evaluated_since
 from autorepair.steps.recording import record
 
@@ -35,7 +37,7 @@ MOST_GAPS, LONGEST_REASON = 5, 300
 T = TypeVar("T")
 # What stands for a source that could not be read.
 _NO_LOG = LogReading(lines=(), invocations=(), gaps=())
-_NO_CALLERS: tuple[tuple[Caller, ...], tuple[Gap, ...]] = ((), ())
+_NO_CALLERS = CallerReading(callers=(), event_sources=(), gaps=())
 _NO_EVENTS: tuple[tuple[TrailEvent, ...], tuple[Gap, ...]] = ((), ())
 _NO_METRICS: tuple[MetricSeries, ...] = ()
 _NOTHING_DECLARED: tuple[DeclaredVariable, ...] = ()
@@ -116,23 +118,25 @@ def _gather(
         _NO_LOG,
     )
     sources.also(log.gaps)
-    callers, caller_gaps = sources.read("callers", lambda: ports.callers.read(target), _NO_CALLERS)
-    sources.also(caller_gaps)
+    callers = sources.read("callers", lambda: ports.callers.read(target), _NO_CALLERS)
+    sources.also(callers.gaps)
     releases = _NO_RELEASES
     if _is_published(target, log):
         releases = sources.read("releases", lambda: ports.releases.read(target), _NO_RELEASES)
-    return Evidence(
+    evidence = Evidence(
         incident_id=incident.id,
         collected_at=end,
         window_start=start,
         window_end=end,
         configuration=configuration,
+        alarm=incident.alarm,
         invocations=log.invocations,
         log_lines=log.lines,
         metrics=sources.read(
             "metrics", lambda: ports.metrics.read(target, start=start, end=end), _NO_METRICS
         ),
-        callers=callers,
+        callers=callers.callers,
+        event_sources=callers.event_sources,
         declared=sources.read(
             "known_config", lambda: ports.known_config.declared(configuration), _NOTHING_DECLARED
         ),
@@ -141,6 +145,19 @@ def _gather(
         versions=releases.versions,
         concurrency=sources.read("concurrency", ports.concurrency.of_account, None),
         gaps=sources.gaps,
+    )
+    return _summed_up(with_counted_failures(evidence))
+
+
+def _summed_up(evidence: Evidence) -> Evidence:
+    """Add what the log says of all failures, and of each environment."""
+    seen = evidence.invocations
+    return evidence.model_copy(
+        update={
+            "signatures": signatures(seen, evidence.log_lines),
+            "environments": environments(seen),
+            "onset": onset(seen, evidence.changes),
+        }
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pydantic import ConfigDict
 
+from autorepair.causes.advised import catalogue, need_of, objection_to
 from autorepair.causes.weighing import diagnose
 from autorepair.domain.audit import RecordKind
-from autorepair.domain.diagnosis import Advice, Diagnosis, RootCause
-from autorepair.domain.errors import AccessDeniedError, TransientServiceError
+from autorepair.domain.diagnosis import Advice, Consultation, Diagnosis, ModelUse, RootCause
+from autorepair.domain.errors import AutoRepairError
 from autorepair.domain.evidence import Evidence, EvidenceSummary
 from autorepair.domain.incident import Incident
 from autorepair.domain.value import Value
@@ -16,6 +17,8 @@ from autorepair.steps.recording import record
 
 ADVISED_CONFIDENCE = 0.6
 """A model's word weighs less than any rule's: enough to ask a person, never to act on."""
+_NO_ANSWER = frozenset({RootCause.UNKNOWN, RootCause.INSUFFICIENT_EVIDENCE})
+_LONGEST_REASON = 300
 
 
 class DiagnoseIssueInput(Value):
@@ -40,7 +43,7 @@ def diagnose_issue(given: DiagnoseIssueInput, ports: Ports) -> Diagnosis:
     evidence = ports.evidence.get(given.evidence)
     diagnosis = diagnose(evidence)
     if diagnosis.root_cause is RootCause.UNKNOWN:
-        diagnosis = _advised(diagnosis, evidence, ports)
+        diagnosis = _consulted(diagnosis, evidence, ports)
     recorded = record(
         ports,
         given.incident,
@@ -55,30 +58,50 @@ def diagnose_issue(given: DiagnoseIssueInput, ports: Ports) -> Diagnosis:
     return Diagnosis.model_validate(recorded.entry.data)
 
 
-def _advised(diagnosis: Diagnosis, evidence: Evidence, ports: Ports) -> Diagnosis:
-    """Take the advisor's answer if it is grounded in evidence that exists; else stay unknown."""
+def _consulted(diagnosis: Diagnosis, evidence: Evidence, ports: Ports) -> Diagnosis:
+    """Ask the advisor, and take its answer if it holds; else the diagnosis stays as it is."""
     try:
-        advice = ports.advisor.advise(evidence)
-    except (AccessDeniedError, TransientServiceError) as error:
-        why = f"{diagnosis.why} The advisor could not be asked: {type(error).__name__}."
-        return diagnosis.model_copy(update={"why": why})
-    if advice.root_cause in {RootCause.UNKNOWN, RootCause.INSUFFICIENT_EVIDENCE}:
-        return diagnosis
-    if not _is_grounded(advice, evidence):
-        why = f"{diagnosis.why} The advisor named {advice.root_cause.value} without evidence."
-        return diagnosis.model_copy(update={"why": why})
+        advice = ports.advisor.advise(evidence, catalogue())
+    except AutoRepairError as error:
+        reason = f"the advisor could not be asked: {type(error).__name__}: {error}"
+        return _unheard(diagnosis, RootCause.UNKNOWN, reason, None)
+    if advice.root_cause in _NO_ANSWER:
+        # Where no model was asked at all there is nothing to tell of it.
+        asked = advice.use is not None
+        return (
+            _unheard(diagnosis, advice.root_cause, advice.why, advice.use) if asked else diagnosis
+        )
+    objection = objection_to(advice, evidence)
+    if objection is not None:
+        return _unheard(diagnosis, advice.root_cause, objection, advice.use)
+    return _heard(advice, diagnosis, evidence)
+
+
+def _heard(advice: Advice, diagnosis: Diagnosis, evidence: Evidence) -> Diagnosis:
+    need = need_of(advice, evidence)
     return Diagnosis(
         root_cause=advice.root_cause,
         confidence=ADVISED_CONFIDENCE,
         source="model",
-        why=advice.why,
+        why=f"a model suggests it, no rule proves it: {advice.why}",
         cites=advice.cites,
-        is_repairable=all(finding.is_repairable for finding in diagnosis.findings),
+        need=need,
+        is_repairable=need is not None,
         findings=diagnosis.findings,
         failing_versions=diagnosis.failing_versions,
+        consultation=Consultation(
+            named=advice.root_cause, is_heard=True, reason=advice.why, use=advice.use
+        ),
     )
 
 
-def _is_grounded(advice: Advice, evidence: Evidence) -> bool:
-    ids = {line.id for line in evidence.log_lines} | {series.id for series in evidence.metrics}
-    return bool(advice.cites) and ids.issuperset(advice.cites)
+def _unheard(
+    diagnosis: Diagnosis, named: RootCause, reason: str, use: ModelUse | None
+) -> Diagnosis:
+    reason = reason[:_LONGEST_REASON]
+    return diagnosis.model_copy(
+        update={
+            "why": f"{diagnosis.why} (a model was asked: {reason})",
+            "consultation": Consultation(named=named, is_heard=False, reason=reason, use=use),
+        }
+    )

@@ -37,7 +37,7 @@ def require_this_account(sighting: Sighting, ports: Ports) -> None:
 def target_named(sighting: Sighting, ports: Ports) -> Target | None:
     """Give the first function that the event itself names, for the record of an ignored alarm."""
     names = sorted(sighting.functions, key=lambda one: one.function_name)
-    return _target(names[0], sighting, ports) if names else None
+    return target_of(names[0], sighting, ports) if names else None
 
 
 def enrolled_targets(sighting: Sighting, ports: Ports) -> tuple[Target, ...]:
@@ -52,7 +52,7 @@ def enrolled_targets(sighting: Sighting, ports: Ports) -> tuple[Target, ...]:
     if not references:
         raise NotOursError(_why_nobody(sighting))
     looked_at = references[:MOST_FUNCTIONS]
-    targets = [_target(reference, sighting, ports) for reference in looked_at]
+    targets = [target_of(reference, sighting, ports) for reference in looked_at]
     faults = [_fault(t, r, ports) for t, r in zip(targets, looked_at, strict=True)]
     enrolled = tuple(t for t, fault in zip(targets, faults, strict=True) if fault is None)
     if not enrolled:
@@ -89,7 +89,8 @@ def _fault(target: Target, reference: FunctionReference, ports: Ports) -> str | 
     return None
 
 
-def _target(function: FunctionReference, sighting: Sighting, ports: Ports) -> Target:
+def target_of(function: FunctionReference, sighting: Sighting, ports: Ports) -> Target:
+    """Give the function of this account and Region that goes by the name."""
     partition = _partition(sighting.alarm.arn, ports.region)
     arn = f"arn:{partition}:lambda:{ports.region}:{ports.account_id}:function"
     return Target(

@@ -8,7 +8,13 @@ from pydantic import ConfigDict
 
 from autorepair.domain.approval import Approval
 from autorepair.domain.audit import RecordKind
-from autorepair.domain.change import Change, ChangeRecord, MemorySetting, TimeoutSetting
+from autorepair.domain.change import (
+    Change,
+    ChangeRecord,
+    ReservedConcurrencySetting,
+    Setting,
+    TimeoutSetting,
+)
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.decision import Decision
 from autorepair.domain.diagnosis import Diagnosis
@@ -27,15 +33,16 @@ from autorepair.domain.errors import (
 from autorepair.domain.evidence import EvidenceSummary
 from autorepair.domain.incident import Incident
 from autorepair.domain.policy import Policy, VerificationRules
+from autorepair.domain.standing import standing
 from autorepair.domain.value import Value
 from autorepair.ports import Ports
 from autorepair.repairs.guardrails import decide
 from autorepair.steps.alarm_standing import obstacle_to_a_write
 from autorepair.steps.leasing import leased
-from autorepair.steps.overtaking import may_hold
+from autorepair.steps.overtaking import difference, may_hold
 from autorepair.steps.policy_in_force import policy_for
 from autorepair.steps.recording import announce, record
-from autorepair.steps.sampling import LOG_LAG_S
+from autorepair.steps.sampling import LOG_LAG_S, METRIC_WINDOW_S
 
 DAY_S = 86_400
 LONGEST_WATCH_S = 3 * DAY_S
@@ -69,6 +76,10 @@ class ExecuteRepairInput(Value):
     def origin(self) -> Change | None:
         """What the steps before this one changed and left in place."""
         return self.change.in_place if self.change is not None else None
+
+    def is_planned_on(self, configuration: FunctionConfiguration) -> bool:
+        """Whether the function is as it was when the change was planned."""
+        return standing(configuration, self.plan.before) == self.plan.planned_on
 
     @property
     def has_consent(self) -> bool:
@@ -122,14 +133,23 @@ def window_s(rules: VerificationRules, evidence: EvidenceSummary, plan: Change) 
     """Say how long one verification window is, in seconds.
 
     At the rate seen before the alarm, all windows together have to show ``min_invocations``; and
-    an invocation that runs into a new timeout has to be able to do so within one.
+    an invocation that runs into a new timeout has to be able to do so within one, and whole minutes
+    of metrics have to come in.
     """
     gap_s = _gap_s(evidence) or 0.0
     needed_s = math.ceil(rules.min_invocations * gap_s / rules.max_windows)
     longest_s = min(DAY_S, LONGEST_WATCH_S // rules.max_windows)
-    after = plan.after
-    shortest_s = after.timeout_s + LOG_LAG_S if isinstance(after, TimeoutSetting) else 0
-    return max(rules.window_s, shortest_s, min(longest_s, needed_s))
+    return max(rules.window_s, _shortest_s(plan.after), min(longest_s, needed_s))
+
+
+def _shortest_s(after: Setting) -> int:
+    match after:
+        case TimeoutSetting():
+            return after.timeout_s + LOG_LAG_S
+        case ReservedConcurrencySetting():
+            return METRIC_WINDOW_S
+        case _:
+            return 0
 
 
 def _gap_s(evidence: EvidenceSummary) -> float | None:
@@ -163,7 +183,7 @@ def _may_write(given: ExecuteRepairInput, ports: Ports, *, has_begun: bool) -> P
         configuration = ports.functions.read(given.plan.target)
     except TargetNotFoundError as error:
         raise _WithheldError("refused", f"the function is gone: {error}") from error
-    has_moved = configuration.fingerprint != given.plan.planned_on
+    has_moved = not given.is_planned_on(configuration)
     try:
         policy = policy_for(configuration, ports, is_fresh=True)
     except PolicyUnreadableError as error:
@@ -184,8 +204,9 @@ def _check_guards(
     obstacle = obstacle_to_a_write(given.incident, ports)
     if obstacle is not None:
         raise _WithheldError(obstacle.status, obstacle.reason)
-    if configuration.fingerprint != given.plan.planned_on:
-        raise _stale(given, f"the function has changed since: {_difference(given, configuration)}")
+    if not given.is_planned_on(configuration):
+        what = difference(configuration, given.plan)
+        raise _stale(given, f"the function has changed since: {what}")
     ruling = decide(
         given.plan,
         given.diagnosis,
@@ -199,23 +220,6 @@ def _check_guards(
     allowed = {"apply", "ask"} if given.has_consent else {"apply"}
     if ruling.action not in allowed:
         raise _WithheldError("refused", f"no longer allowed ({ruling.action}): {ruling.reason}")
-
-
-def _difference(given: ExecuteRepairInput, configuration: FunctionConfiguration) -> str:
-    """Say what is not as planned on, as far as the plan remembers it."""
-    planned_on = given.plan.before
-    if isinstance(planned_on, TimeoutSetting) and planned_on.timeout_s != configuration.timeout_s:
-        return f"its timeout was {planned_on.timeout_s} s and is {configuration.timeout_s} s by now"
-    if isinstance(planned_on, MemorySetting) and planned_on.memory_mb != configuration.memory_mb:
-        return (
-            f"its memory was {planned_on.memory_mb} MB and is {configuration.memory_mb} MB by now"
-        )
-    when = configuration.last_modified
-    told = f" (last modified {when:%Y-%m-%dT%H:%M:%SZ})" if when else ""
-    what = given.plan.kind.value.removeprefix("set_")
-    return (
-        f"its code, layers, role, environment or another setting than {what} is not as it was{told}"
-    )
 
 
 def _remember_configuration(
@@ -260,7 +264,7 @@ def _landed(
 ) -> ChangeRecord:
     landed = {"status": "applied", "reason": given.decision.reason}
     try:
-        leads_to = _apply(given, ports).fingerprint
+        leads_to = standing(_apply(given, ports), given.plan.after)
     except _OvertakenError as error:
         # Nobody knows where it led, and there is nothing to wait for.
         overtaken = {"reason": str(error), "applied_at": ports.clock.now(), "window_s": 0}
@@ -312,7 +316,7 @@ def _apply(given: ExecuteRepairInput, ports: Ports) -> FunctionConfiguration:
         raise _WithheldError("refused", f"the function is gone: {error}") from error
     except (UpdateInProgressError, AccessDeniedError) as error:
         # Both may come before the write or after it; only before it is it a mere refusal.
-        if ports.functions.read(given.plan.target).fingerprint == given.plan.planned_on:
+        if given.is_planned_on(ports.functions.read(given.plan.target)):
             raise _WithheldError("refused", str(error)) from error
         raise
 
@@ -327,8 +331,7 @@ def _insist_on_not_written(given: ExecuteRepairInput, error: Exception, ports: P
         configuration = ports.functions.read(given.plan.target)
     except TargetNotFoundError:
         return
-    is_untouched = configuration.fingerprint == given.plan.planned_on
-    if not is_untouched and may_hold(configuration, given.plan.after):
+    if not given.is_planned_on(configuration) and may_hold(configuration, given.plan.after):
         raise _OvertakenError(
             "the change may have been written, and somebody has changed the function since, so "
             f"it is left to them: {error}"
@@ -336,25 +339,28 @@ def _insist_on_not_written(given: ExecuteRepairInput, error: Exception, ports: P
 
 
 def _applied(given: ExecuteRepairInput, applied: ChangeRecord, ports: Ports) -> ChangeRecord:
-    change = applied.change
-    is_known = change is not None and change.leads_to is not None
-    what_now = f"traffic is watched for {applied.window_s} s" if is_known else applied.reason
+    change, did = applied.change, given.plan.kind.value
+    if change is None or change.leads_to is None:
+        # Not "applied": nobody knows what of it is in force.
+        _record_write(given, applied, RecordKind.REPAIR_OVERTAKEN, applied.reason, ports)
+        return applied
+    told = f"{did} applied; traffic is watched for {applied.window_s} s"
+    _record_write(given, applied, RecordKind.REPAIR_APPLIED, told, ports)
+    announce(ports, "RepairApplied", given.incident, change=change.as_json(), step=applied.step)
+    return applied
+
+
+def _record_write(
+    given: ExecuteRepairInput, applied: ChangeRecord, kind: RecordKind, told: str, ports: Ports
+) -> None:
     record(
         ports,
         given.incident,
-        key=f"execute_repair/{_attempt(given)}/applied",
-        kind=RecordKind.REPAIR_APPLIED,
-        summary=f"{given.plan.kind.value} {'applied' if is_known else 'overtaken'}; {what_now}",
+        key=f"execute_repair/{_attempt(given)}/{kind.value.removeprefix('repair_')}",
+        kind=kind,
+        summary=told,
         data=applied.as_json(),
     )
-    announce(
-        ports,
-        "RepairApplied",
-        given.incident,
-        change=change.as_json() if change else None,
-        step=applied.step,
-    )
-    return applied
 
 
 def _withheld(given: ExecuteRepairInput, error: _WithheldError, ports: Ports) -> ChangeRecord:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import ConfigDict, Field
 
 from autorepair.domain import errors
-from autorepair.domain.audit import RecordKind
+from autorepair.domain.audit import AuditRecord, RecordKind
 from autorepair.domain.change import Change
 from autorepair.domain.errors import AutoRepairError, LeaseHeldError, TransientServiceError
 from autorepair.domain.failure import Failure, Undo
 from autorepair.domain.incident import Incident, Outcome
-from autorepair.domain.value import Value
+from autorepair.domain.value import Instant, Value
 from autorepair.ports import Ports
 from autorepair.steps.closing import close
+from autorepair.steps.intake import blank_incident, left_by_intake, named_in
 from autorepair.steps.recording import record
+from autorepair.steps.telling import tell
 from autorepair.steps.undoing import undo_remembered
 from autorepair.views.message import failure_message
 
@@ -54,13 +56,28 @@ class CaughtError(Value):
         return " ".join(str(message).split())[:LONGEST_CAUSE] if message else "no message"
 
 
-class HandleFailureInput(Value):
-    """The error, and as much of the state data as there was."""
+class FailedState(Value):
+    """The error, and as much of the state data as there was.
+
+    ``event`` is there where the intake failed: it is what the execution was started with, which
+    anybody may have written, so nothing else of it is taken for the service's own.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
     failure: CaughtError
     incident: Incident | None = None
+    event: Any = None
+
+
+class HandleFailureInput(Value):
+    """The state data, and what the state machine says of the execution."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    execution_arn: str
+    started_at: Instant
+    state: FailedState
 
 
 def handle_failure(given: HandleFailureInput, ports: Ports) -> Failure:
@@ -71,17 +88,18 @@ def handle_failure(given: HandleFailureInput, ports: Ports) -> Failure:
             been tried, and running again may undo it.
     """
     cleaning = _Cleaning(given, ports)
-    if given.incident is not None and given.incident.target is not None:
+    if given.state.incident is None:
+        cleaning.tried("look for what was opened", cleaning.look_for_incident)
+    if cleaning.incident.target is not None:
         cleaning.tried("undo", cleaning.undo)
-        cleaning.tried("record", cleaning.record)
+    cleaning.tried("record", cleaning.record)
     message_id = cleaning.tried("tell", cleaning.tell)
-    if given.incident is not None and given.incident.target is not None:
-        # Last: of an incident that is still open, reconcile does what was left out here.
-        cleaning.tried("close", lambda: cleaning.close(message_id))
+    # Last: of an incident that is still open, reconcile does what was left out here.
+    cleaning.tried("close", lambda: cleaning.close(message_id))
     if cleaning.is_worth_another_try:
         raise TransientServiceError(f"the change is not undone yet: {cleaning.reason}")
     return Failure(
-        error=given.failure.told,
+        error=given.state.failure.told,
         undo=cleaning.undone,
         reason=cleaning.reason,
         message_id=message_id,
@@ -95,16 +113,13 @@ class _Cleaning:
     def __init__(self, given: HandleFailureInput, ports: Ports) -> None:
         self._given = given
         self._ports = ports
+        self._error = given.state.failure.told
+        self._blank = blank_incident(given.execution_arn, started_at=given.started_at)
+        self.incident = given.state.incident or named_in(given.state.event, self._blank, ports)
         self.undone: Undo = "nothing_to_undo"
         self.reason = "nothing had been changed"
         self.troubles: list[str] = []
         self.is_worth_another_try = False
-
-    @property
-    def incident(self) -> Incident:
-        if self._given.incident is None:
-            raise ValueError("the execution failed before there was an incident")
-        return self._given.incident
 
     def tried(self, what: str, act: Callable[[], T]) -> T | None:
         """Do one part; a fault in it is kept and does not stop the others."""
@@ -121,6 +136,9 @@ class _Cleaning:
                     error, TransientServiceError | LeaseHeldError
                 )
             return None
+
+    def look_for_incident(self) -> None:
+        self.incident = left_by_intake(self._blank, self._given.state.event, self._ports)
 
     def undo(self) -> None:
         remembered = self._ports.state.remembered_change(self.incident)
@@ -139,7 +157,7 @@ class _Cleaning:
             self.incident,
             key="handle_failure/rollback_planned",
             kind=RecordKind.ROLLBACK_PLANNED,
-            summary=f"about to take back: {self._given.failure.told}",
+            summary=f"about to take back: {self._error}",
             data={"change": whole.inverse().as_json()},
         )
 
@@ -149,9 +167,11 @@ class _Cleaning:
             self.incident,
             key=f"handle_failure/{self.undone}",
             kind=RecordKind.FAILURE_HANDLED,
-            summary=f"{self._given.failure.told}; {self.undone}: {self.reason}",
+            summary=f"{self._error}; {self.undone}: {self.reason}",
             data={
-                "error": self._given.failure.told,
+                "error": self._error,
+                "alarm": self.incident.alarm.as_json() if self.incident.alarm else None,
+                "execution": self.incident.execution_arn,
                 "undo": self.undone,
                 "reason": self.reason,
                 "troubles": list(self.troubles),
@@ -171,32 +191,22 @@ class _Cleaning:
     def _closing_key(self) -> str:
         return f"handle_failure/closed/{self.undone}"
 
-    def _message_id_of_earlier_run(self) -> str | None:
+    def _closing_of_earlier_run(self) -> AuditRecord | None:
         """What has been told once is not told again, unless it has got better or worse."""
-        if self._given.incident is None:
-            return None
         try:
-            records = self._ports.audit.chain_of(self._given.incident.id)
+            records = self._ports.audit.chain_of(self.incident.id)
         except AutoRepairError:
             return None  # told twice is better than not at all
-        told = [r.entry.data.get("message_id") for r in records if r.entry.key == self._closing_key]
-        return str(told[0]) if told and told[0] else None
+        return next((r for r in records if r.entry.key == self._closing_key), None)
 
-    def tell(self) -> str:
-        earlier = self._message_id_of_earlier_run()
+    def tell(self) -> str | None:
+        earlier = self._closing_of_earlier_run()
         if earlier is not None:
-            return earlier
+            return cast("str | None", earlier.entry.data.get("message_id"))
         message = failure_message(
-            self._given.incident,
-            error=self._given.failure.told,
-            undo=self.undone,
-            reason=self.reason,
+            self.incident, error=self._error, undo=self.undone, reason=self.reason
         )
-        return self._ports.notifier.publish(
-            subject=message.subject,
-            message=message.body,
-            attributes={"kind": "incident_closed", "outcome": Outcome.FAILED.value},
-        )
+        return tell(message, self.incident, Outcome.FAILED, self._ports, key=self._closing_key)
 
 
 def _as_cause(error: Exception) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from autorepair.domain.audit import RecordKind
+from autorepair.domain.audit import AuditRecord, RecordKind
 from autorepair.domain.course import Course, outcome_of
 from autorepair.domain.incident import Outcome
 from autorepair.domain.notification import Notification
 from autorepair.ports import Ports
 from autorepair.steps.closing import close
 from autorepair.steps.recording import record
+from autorepair.steps.telling import tell
 from autorepair.views.message import result_message
 
 KEY = "notify_result"
@@ -22,23 +23,22 @@ def notify_result(given: NotifyResultInput, ports: Ports) -> Notification:
     """Send the message and close the incident.
 
     Once the closing is recorded, running again sends nothing. An end between the message and the
-    record tells people twice: the other order could leave them untold.
+    record tells people twice: the other order could leave them untold. A message that cannot be
+    sent does not change how the incident ended: that is recorded, and reconcile sends it.
 
     Raises:
-        AccessDeniedError, TransientServiceError: The message or the record did not get through.
+        AccessDeniedError, TransientServiceError: The record did not get through.
         RecordConflictError: The chain kept moving.
     """
     outcome = outcome_of(given)
     if outcome is Outcome.EXPIRED:
         _record_silence(given, ports)
-    message_id = _message_id_of_earlier_run(given, ports)
-    if message_id is None:
+    earlier = _closing_of_earlier_run(given, ports)
+    if earlier is None:
         message = result_message(given, outcome)
-        message_id = ports.notifier.publish(
-            subject=message.subject,
-            message=message.body,
-            attributes={"kind": "incident_closed", "outcome": outcome.value},
-        )
+        message_id = tell(message, given.incident, outcome, ports, key=KEY)
+    else:
+        message_id = earlier.entry.data["message_id"]
     last = close(given.incident, outcome, ports, key=KEY, data={"message_id": message_id})
     return Notification(outcome=outcome, message_id=message_id, head_hash=last.hash)
 
@@ -56,8 +56,6 @@ def _record_silence(given: NotifyResultInput, ports: Ports) -> None:
     )
 
 
-def _message_id_of_earlier_run(given: NotifyResultInput, ports: Ports) -> str | None:
-    for said in ports.audit.chain_of(given.incident.id):
-        if said.entry.key == KEY:
-            return str(said.entry.data["message_id"])
-    return None
+def _closing_of_earlier_run(given: NotifyResultInput, ports: Ports) -> AuditRecord | None:
+    chain = ports.audit.chain_of(given.incident.id)
+    return next((said for said in chain if said.entry.key == KEY), None)

@@ -1,9 +1,20 @@
-"""Whether what was to be written may stand on a function that is not as it was planned on."""
+"""What stands on a function that is not as it was planned on."""
 
 from __future__ import annotations
 
-from autorepair.domain.change import Absent, MemorySetting, Setting, TimeoutSetting
+from autorepair.domain.change import (
+    Absent,
+    AliasSetting,
+    Change,
+    EnvironmentSetting,
+    EphemeralStorageSetting,
+    MemorySetting,
+    ReservedConcurrencySetting,
+    Setting,
+    TimeoutSetting,
+)
 from autorepair.domain.configuration import FunctionConfiguration
+from autorepair.domain.standing import holds
 
 
 def may_hold(configuration: FunctionConfiguration, setting: Setting) -> bool:
@@ -11,11 +22,53 @@ def may_hold(configuration: FunctionConfiguration, setting: Setting) -> bool:
 
     Values of the environment are not known here, so a variable that is there may have ours.
     """
-    if isinstance(setting, TimeoutSetting):
-        return configuration.timeout_s == setting.timeout_s
-    if isinstance(setting, MemorySetting):
-        return configuration.memory_mb == setting.memory_mb
-    return configuration.is_env_unreadable or any(
-        (name in configuration.env_names) is not isinstance(source, Absent)
-        for name, source in setting.variables.items()
+    match setting:
+        case TimeoutSetting():
+            return configuration.timeout_s == setting.timeout_s
+        case MemorySetting():
+            return configuration.memory_mb == setting.memory_mb
+        case EphemeralStorageSetting():
+            return configuration.ephemeral_storage_mb == setting.ephemeral_storage_mb
+        case ReservedConcurrencySetting() | AliasSetting():
+            return holds(configuration, setting)
+        case EnvironmentSetting():
+            return configuration.is_env_unreadable or any(
+                (name in configuration.env_names) is not isinstance(source, Absent)
+                for name, source in setting.variables.items()
+            )
+
+
+def difference(configuration: FunctionConfiguration, plan: Change) -> str:
+    """Say what is not as planned on, as far as the plan remembers it."""
+    told = _told(configuration, plan.before)
+    if told is not None and not may_hold(configuration, plan.before):
+        what, was, is_now = told
+        return f"its {what} was {was} and is {is_now} by now"
+    when = configuration.last_modified
+    modified = f" (last modified {when:%Y-%m-%dT%H:%M:%SZ})" if when else ""
+    what = plan.kind.value.removeprefix("set_")
+    return (
+        f"its code, layers, role, environment or another setting than {what} is not as it "
+        f"was{modified}"
     )
+
+
+def _told(configuration: FunctionConfiguration, before: Setting) -> tuple[str, str, str] | None:
+    """Give what was planned on, and what it is now; None where only digests tell that."""
+    match before:
+        case TimeoutSetting():
+            return "timeout", f"{before.timeout_s} s", f"{configuration.timeout_s} s"
+        case MemorySetting():
+            return "memory", f"{before.memory_mb} MB", f"{configuration.memory_mb} MB"
+        case EphemeralStorageSetting():
+            size_mb = configuration.ephemeral_storage_mb
+            return "ephemeral storage", f"{before.ephemeral_storage_mb} MB", f"{size_mb} MB"
+        case ReservedConcurrencySetting():
+            reserved = configuration.reserved_concurrency
+            return "reserved concurrency", f"{before.reserved_concurrency}", f"{reserved}"
+        case AliasSetting():
+            version = configuration.alias_version
+            now = "gone or divided" if version is None else f"at version {version}"
+            return f"alias {before.alias}", f"at version {before.version}", now
+        case EnvironmentSetting():
+            return None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from typing import Any
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict
 
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.errors import (
@@ -28,7 +27,10 @@ from autorepair.steps.enrolled_targets import (
     require_this_account,
     target_named,
 )
+from autorepair.steps.intake import blank_incident, opened_before
 from autorepair.steps.recording import announce, record
+from autorepair.steps.superseding import open_on_target
+from autorepair.watch import ClosedIncident
 
 _log = logging.getLogger(__name__)
 
@@ -51,8 +53,8 @@ def parse_alarm_event(given: ParseAlarmEventInput, ports: Ports) -> Incident:
     Raises:
         AccessDeniedError, TransientServiceError: The target cannot be read, or nothing recorded.
     """
-    blank = _blank_incident(given)
-    earlier = _opened_before(blank, ports)
+    blank = blank_incident(given.execution_arn, started_at=given.started_at)
+    earlier = opened_before(blank, ports)
     if earlier is not None:
         return earlier
     try:
@@ -66,40 +68,6 @@ def parse_alarm_event(given: ParseAlarmEventInput, ports: Ports) -> Incident:
         return _turn_away(seen.model_copy(update={"target": error.target}), str(error), ports)
     except MalformedEventError as error:
         return _turn_away(seen, str(error), ports)
-
-
-def incident_id_of(execution_arn: str, *, started_at: Instant) -> str:
-    """Derive the incident's id from its execution, so that a retry finds the same one."""
-    digest = hashlib.sha256(execution_arn.encode()).hexdigest()
-    return f"inc-{started_at:%Y%m%d}-{digest[:10]}"
-
-
-def _blank_incident(given: ParseAlarmEventInput) -> Incident:
-    return Incident(
-        id=incident_id_of(given.execution_arn, started_at=given.started_at),
-        disposition="ignored",
-        reason="",
-        target=None,
-        alarm=None,
-        execution_arn=given.execution_arn,
-        opened_at=given.started_at,
-    )
-
-
-def _opened_before(blank: Incident, ports: Ports) -> Incident | None:
-    """Give the incident that an earlier run of this very execution opened, from its record."""
-    for before in ports.audit.chain_of(blank.id):
-        if before.entry.kind is RecordKind.INCIDENT_OPENED:
-            told = before.entry.data
-            try:
-                return Incident.model_validate(
-                    blank.as_json()
-                    | {key: told.get(key) for key in ("alarm", "target", "reason", "settle_s")}
-                    | {"disposition": "opened"}
-                )
-            except ValidationError:
-                return None
-    return None
 
 
 def _open_or_join(seen: Incident, sighting: Sighting, ports: Ports) -> Incident:
@@ -145,12 +113,12 @@ def _first_to_open(
     """Open the incident on the first function that has none; join those that stand before it.
 
     One execution has one incident. Of several functions the others are named in the record; the
-    next one gets its turn when the alarm comes again, or by an alarm of its own.
+    next one gets its turn when the alarm comes again, by an alarm of its own, or from reconcile.
     """
     standing_ids = []
-    for target in targets:
+    for target in _longest_without_first(targets, ports):
         opened = seen.model_copy(update={"disposition": "opened", "target": target})
-        standing = ports.state.open(opened)
+        standing = open_on_target(opened, ports)
         if standing.incident_id == opened.id:
             others = tuple(t.function_name for t in targets if t != target)
             return _open(opened, ports, waits_s=waits_s, others=others)
@@ -164,6 +132,18 @@ def _first_to_open(
             "joined_incident_id": standing_ids[0],
         }
     )
+
+
+def _longest_without_first(targets: tuple[Target, ...], ports: Ports) -> tuple[Target, ...]:
+    """Put those first whose last incident is longest ago, so that each gets its turn."""
+    if len(targets) == 1:
+        return targets
+    closed = {target: ports.state.last_closed(target) for target in targets}
+    return tuple(sorted(targets, key=lambda one: _closed_at(closed[one])))
+
+
+def _closed_at(last: ClosedIncident | None) -> float:
+    return 0.0 if last is None else last.closed_at.timestamp()
 
 
 def _settle_s(incident: Incident, policy: Policy, *, waits_s: int) -> int:

@@ -1,7 +1,8 @@
 """Reconcile: find what the state machine could not see, and set it right.
 
 It runs every five minutes, and at once when an execution fails, times out or is aborted. Running
-twice, or at the same time as another, it does nothing twice; what runs it leaves alone.
+twice, or at the same time as another, it does nothing twice (but a message may come twice, as SNS
+itself may deliver it twice); what runs it leaves alone.
 """
 
 from __future__ import annotations
@@ -9,25 +10,25 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
 from pydantic import ConfigDict, Field
 
 from autorepair.domain.errors import AutoRepairError, LeaseHeldError, UnsettledError
-from autorepair.domain.incident import Target
 from autorepair.domain.value import Value
 from autorepair.ports import Ports
-from autorepair.steps.settling import settle
-from autorepair.steps.starting import enrolled_alarms, start
-from autorepair.watch import StandingAlarm, Unsettled
+from autorepair.steps.settling import account_for, settle
+from autorepair.steps.starting import Starter
+from autorepair.steps.telling import send_again
+from autorepair.watch import StandingAlarm, Unsent, Unsettled
 
 _log = logging.getLogger(__name__)
 MOST_ACTS = 50
 """Incidents settled and started in one run; a burst must not use up the account's API rates."""
-SECONDS_EACH = 110
-"""For either duty, seconds; both together and the longest single act fit into the timeout."""
+SECONDS_EACH = 75
+"""For each duty, seconds; all together and the longest single act fit into the timeout."""
 T = TypeVar("T")
 
 
@@ -37,6 +38,8 @@ class EventDetail(Value):
     model_config = ConfigDict(extra="ignore")
 
     execution_arn: str | None = Field(default=None, alias="executionArn")
+    started_at_ms: int | None = Field(default=None, alias="startDate")
+    """Milliseconds since 1970."""
 
 
 class ReconcileInput(Value):
@@ -56,7 +59,7 @@ class Reconciled(Value):
 
 
 def reconcile(given: ReconcileInput, ports: Ports) -> Reconciled:
-    """Settle what executions left behind, then start what nobody started.
+    """Send what could not be sent, settle what executions left behind, start what nobody started.
 
     Each act is recorded in its incident's chain (an incident that is started, by its execution,
     whose name begins with "reconcile"). What fails is tried again by the next run and does not
@@ -66,9 +69,13 @@ def reconcile(given: ReconcileInput, ports: Ports) -> Reconciled:
         UnsettledError: After everything else was done: something could not be.
     """
     run = _Run(ports)
-    run.settle_all(given.detail.execution_arn)
     if given.detail.execution_arn is None:
+        run.send_all()
+        run.settle_all(None)
         run.start_all()
+    else:
+        run.settle_all(given.detail.execution_arn)
+        run.account_for(given.detail)
     return run.report()
 
 
@@ -93,13 +100,32 @@ class _Run:
         items = _once(ports.state.unsettled(), execution_arn)
         self._each("incidents", items, lambda one: one.incident.id, act)
 
+    def send_all(self) -> None:
+        """Send the messages that could not be sent."""
+        ports = self._ports
+
+        def act(one: Unsent) -> str | None:
+            return send_again(one, ports)
+
+        self._each("messages", ports.unsent.kept(), lambda one: one.incident.id, act)
+
     def start_all(self) -> None:
         """Start the incidents of alarms that nobody deals with."""
+        starter = Starter(self._ports)
 
-        def act(one: tuple[StandingAlarm, Target]) -> str | None:
-            return "incident started" if start(*one, self._ports) else None
+        def act(one: StandingAlarm) -> str | None:
+            count = starter.start(one)
+            return f"incidents started: {count}" if count else None
 
-        self._each("alarms", enrolled_alarms(self._ports), lambda one: one[0].name, act)
+        self._each("alarms", starter.alarms(), lambda one: one.name, act)
+
+    def account_for(self, ended: EventDetail) -> None:
+        """See to it that an execution that ended badly has left a record, opened or not."""
+        arn, started_at_ms = ended.execution_arn, ended.started_at_ms
+        if arn is None or started_at_ms is None:
+            return
+        started_at = datetime.fromtimestamp(started_at_ms / 1000, UTC)
+        self._one(arn, lambda: account_for(arn, started_at, self._ports))
 
     def report(self) -> Reconciled:
         """Say what was done.

@@ -7,7 +7,7 @@ The clean-up goes on under a lease of its own: a step of the dead execution may 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from autorepair.domain.audit import AuditRecord, RecordKind
 from autorepair.domain.change import Change, ChangeRecord
@@ -16,13 +16,14 @@ from autorepair.domain.failure import Undo
 from autorepair.domain.incident import Incident, Outcome
 from autorepair.ports import Ports
 from autorepair.steps.closing import close, finish_closing
+from autorepair.steps.intake import blank_incident
 from autorepair.steps.leasing import leased
 from autorepair.steps.recording import record
+from autorepair.steps.telling import tell
 from autorepair.steps.undoing import undo_remembered
 from autorepair.views.message import failure_message
-from autorepair.watch import Execution
+from autorepair.watch import ALIVE, Execution
 
-_ALIVE = frozenset({"RUNNING", "PENDING_REDRIVE"})
 # DescribeExecution is eventually consistent: it may not know yet what has just been started.
 _UNKNOWN_FOR = timedelta(minutes=15)
 # An undo that keeps failing for a passing reason is tried for so long before people are told.
@@ -80,10 +81,25 @@ def settle(incident: Incident, ports: Ports, *, holder: str) -> str | None:
         return _finish(case, case.closing, ports)
 
 
+def account_for(execution_arn: str, started_at: datetime, ports: Ports) -> str | None:
+    """Record an execution that died before anything was recorded of it; None if something was.
+
+    Raises:
+        AutoRepairError: It cannot be told or recorded (yet).
+    """
+    blank = blank_incident(execution_arn, started_at=started_at)
+    if ports.audit.chain_of(blank.id):
+        return None
+    execution = ports.executions.look_up(execution_arn)
+    if not _has_ended(execution, blank, ports):
+        return None
+    return _close(_Case(blank, execution, is_open=False, remembered=None, closing=None), ports)
+
+
 def _has_ended(execution: Execution, incident: Incident, ports: Ports) -> bool:
     if execution.status == "GONE":
         return ports.clock.now() - incident.opened_at > _UNKNOWN_FOR
-    return execution.status not in _ALIVE
+    return execution.status not in ALIVE
 
 
 def _found(incident: Incident, execution: Execution, ports: Ports) -> _Case:
@@ -183,10 +199,6 @@ def _record(case: _Case, undone: Undo, reason: str, ports: Ports) -> None:
     )
 
 
-def _tell(case: _Case, undone: Undo, reason: str, ports: Ports) -> str:
+def _tell(case: _Case, undone: Undo, reason: str, ports: Ports) -> str | None:
     message = failure_message(case.incident, error=case.told, undo=undone, reason=reason)
-    return ports.notifier.publish(
-        subject=message.subject,
-        message=message.body,
-        attributes={"kind": "incident_closed", "outcome": Outcome.FAILED.value},
-    )
+    return tell(message, case.incident, Outcome.FAILED, ports, key=f"{_KEY}/{undone}")

@@ -9,6 +9,7 @@ from autorepair.domain.change import Change, ChangeRecord, RollbackRecord
 from autorepair.domain.errors import StaleConfigurationError, TargetNotFoundError
 from autorepair.domain.failure import Undo
 from autorepair.domain.incident import Incident
+from autorepair.domain.standing import standing
 from autorepair.ports import Ports
 from autorepair.steps.leasing import leased
 from autorepair.steps.recording import announce
@@ -41,7 +42,7 @@ def undo(
     )
     try:
         configuration = ports.functions.read(whole.target)
-        if configuration.fingerprint == whole.planned_on:
+        if standing(configuration, whole.before) == whole.planned_on:
             return RollbackRecord(
                 status="already_restored",
                 reason="the function is configured as before the change",

@@ -9,13 +9,15 @@ from pydantic import ConfigDict
 
 from autorepair.causes.weighing import diagnose
 from autorepair.domain.audit import RecordKind
-from autorepair.domain.change import Change, ChangeRecord
+from autorepair.domain.change import AliasSetting, Change, ChangeRecord
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.diagnosis import Diagnosis, RootCause
 from autorepair.domain.errors import AutoRepairError
 from autorepair.domain.evidence import Evidence, EvidenceSummary, Invocation
 from autorepair.domain.incident import Incident
 from autorepair.domain.policy import Policy
+from autorepair.domain.standing import standing
+from autorepair.domain.unseen_failures import gaps_after
 from autorepair.domain.value import Instant, Value
 from autorepair.domain.verdict import judge
 from autorepair.domain.verification import TrafficSample, Verdict, Verification
@@ -26,10 +28,12 @@ from autorepair.steps.recording import announce, record
 from autorepair.steps.sampling import (
     LATEST,
     LOG_LAG_S,
+    METRIC_LAG,
     begun_after,
     begun_long_ago,
     runs_into_limit,
     sample,
+    since_first_refusal,
 )
 
 _log = logging.getLogger(__name__)
@@ -38,6 +42,7 @@ LEAST_LOOK_BACK = timedelta(minutes=2)
 """How much of the latest log is read at least where all since the change is too much."""
 LOOK_BEFORE = timedelta(minutes=15)
 """How long before the change an environment has to have been seen to be known as an old one."""
+_MINUTE = timedelta(minutes=1)
 
 
 class VerifyRepairInput(Value):
@@ -74,6 +79,12 @@ class VerifyRepairInput(Value):
         return self.change.in_place
 
     @property
+    def version_before(self) -> str:
+        """The version of which the traffic before the change was."""
+        before = self.whole.before
+        return before.version if isinstance(before, AliasSetting) else LATEST
+
+    @property
     def windows_used(self) -> int:
         """How many windows of this step have passed, with the one that just ended."""
         previous = self.verification
@@ -92,14 +103,16 @@ def verify_repair(given: VerifyRepairInput, ports: Ports) -> Verification:
         TargetNotFoundError: The function was deleted since.
         AccessDeniedError, TransientServiceError: The log or the evidence cannot be read.
     """
-    configuration = ports.functions.read(given.incident.subject)
-    if configuration.fingerprint == given.whole.leads_to:
+    configuration = ports.functions.read(given.whole.target)
+    if standing(configuration, given.whole.after) == given.whole.leads_to:
         found = _by_traffic(given, configuration, ports)
     else:
         found = _overtaken(given, configuration, ports)
     verification = _record(given, found, ports)
     _remember(given, verification, ports)
-    if verification.verdict is Verdict.IMPROVED and verification.next == "done":
+    is_improved = verification.verdict is Verdict.IMPROVED and verification.next == "done"
+    # What an alias leads to says nothing of what `$LATEST` would do.
+    if is_improved and not isinstance(given.whole.after, AliasSetting):
         _remember_as_healthy(configuration, ports)
     return verification
 
@@ -109,7 +122,12 @@ def _by_traffic(
 ) -> Verification:
     before = ports.evidence.get(given.evidence)
     policy, _ = policy_or_strictest(configuration, ports)
-    after = _evidence_after(given, before, configuration, ports)
+    is_refused = given.diagnosis.root_cause is RootCause.CONCURRENCY_LIMITED
+    after = (
+        _metrics_after(given, configuration, ports)
+        if is_refused
+        else _evidence_after(given, before, configuration, ports)
+    )
     return _judged(given, before, after, policy)
 
 
@@ -117,8 +135,8 @@ def _overtaken(
     given: VerifyRepairInput, configuration: FunctionConfiguration, ports: Ports
 ) -> Verification:
     """Somebody changed the function since: what it does now says nothing of our change."""
-    before = ports.evidence.get(given.evidence).of_version(LATEST)
-    is_back = configuration.fingerprint == given.whole.planned_on
+    before = ports.evidence.get(given.evidence).of_version(given.version_before)
+    is_back = standing(configuration, given.whole.before) == given.whole.planned_on
     how = "is as it was before the change" if is_back else "was changed by somebody else since"
     return Verification(
         verdict=Verdict.OVERTAKEN,
@@ -135,7 +153,8 @@ def _judged(
     given: VerifyRepairInput, before: Evidence, after: Evidence, policy: Policy
 ) -> Verification:
     cause, setting = given.diagnosis.root_cause, given.whole.before
-    earlier = sample(before.of_version(LATEST), cause, setting=setting)
+    ailing = since_first_refusal(before) if cause is RootCause.CONCURRENCY_LIMITED else before
+    earlier = sample(ailing.of_version(given.version_before), cause, setting=setting)
     later = sample(after, cause, setting=setting)
     step = given.change.step
     judgement = judge(
@@ -145,7 +164,7 @@ def _judged(
         is_partial=bool(after.gaps),
         windows_used=given.windows_used,
         rules=policy.verification,
-        still_short=_is_still_short(cause, after, later),
+        still_short=_is_still_short(cause, after, earlier, later),
         step=step,
         steps_allowed=step + 1 if _may_step(given, policy, before, after) else step,
     )
@@ -162,7 +181,9 @@ def _judged(
     )
 
 
-def _is_still_short(cause: RootCause, after: Evidence, later: TrafficSample) -> bool:
+def _is_still_short(
+    cause: RootCause, after: Evidence, earlier: TrafficSample, later: TrafficSample
+) -> bool:
     """Whether a higher limit is what is lacking still.
 
     Running into the new limit is not enough: work that hangs does that at any limit. Either the
@@ -172,6 +193,8 @@ def _is_still_short(cause: RootCause, after: Evidence, later: TrafficSample) -> 
         return False
     if later.rescued:
         return True
+    if cause is RootCause.CONCURRENCY_LIMITED:
+        return later.failure_rate < earlier.failure_rate
     again = diagnose(after)
     return again.root_cause is cause and again.is_repairable
 
@@ -186,7 +209,9 @@ def _evidence_after(
     now = ports.clock.now()
     known = (*before.invocations, *_shortly_before(given, before, configuration, ports))
     log, start = _read_since(given, configuration, now, ports)
-    invocations = begun_after(log.invocations, given.applied_at, known=known)
+    invocations = begun_after(
+        log.invocations, given.applied_at, known=known, setting=given.whole.after
+    )
     streams = {i.stream for i in invocations}
     return Evidence(
         incident_id=given.incident.id,
@@ -198,7 +223,25 @@ def _evidence_after(
         log_lines=tuple(line for line in log.lines if line.stream in streams),
         declared=before.declared,
         callers=before.callers,
-        gaps=log.gaps,
+        gaps=(*log.gaps, *gaps_after(before)),
+    )
+
+
+def _metrics_after(
+    given: VerifyRepairInput, configuration: FunctionConfiguration, ports: Ports
+) -> Evidence:
+    """Read the metrics of the whole minutes since the change, as far as they are in."""
+    now = ports.clock.now()
+    start = (given.applied_at + _MINUTE).replace(second=0, microsecond=0)
+    end = (now - METRIC_LAG).replace(second=0, microsecond=0)
+    target = given.whole.target
+    return Evidence(
+        incident_id=given.incident.id,
+        collected_at=now,
+        window_start=start,
+        window_end=max(start, end),
+        configuration=configuration,
+        metrics=ports.metrics.read(target, start=start, end=end) if start < end else (),
     )
 
 

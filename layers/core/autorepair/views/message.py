@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 from autorepair.domain.change import (
     Absent,
+    AliasSetting,
     Change,
     DeclaredSource,
     EnvironmentSetting,
+    EphemeralStorageSetting,
     MemorySetting,
+    ReservedConcurrencySetting,
     Setting,
     TimeoutSetting,
     VariableSource,
@@ -83,23 +86,49 @@ def failure_message(incident: Incident | None, *, error: str, undo: Undo, reason
 
 def described(setting: Setting, words: Language = ENGLISH) -> str:
     """Say a setting in words, without any value of a variable."""
-    if isinstance(setting, TimeoutSetting):
-        return f"{words.labels['timeout']} {setting.timeout_s} s"
-    if isinstance(setting, MemorySetting):
-        return f"{words.labels['memory']} {setting.memory_mb} MB"
-    return ", ".join(
-        f"{name}: {_source(source, words)}" for name, source in sorted(setting.variables.items())
-    )
+    match setting:
+        case TimeoutSetting():
+            return f"{words.labels['timeout']} {setting.timeout_s} s"
+        case MemorySetting():
+            return f"{words.labels['memory']} {setting.memory_mb} MB"
+        case EphemeralStorageSetting():
+            return f"{words.labels['storage']} {setting.ephemeral_storage_mb} MB"
+        case ReservedConcurrencySetting(reserved_concurrency=reserved):
+            executions = words.labels["absent"] if reserved is None else reserved
+            return f"{words.labels['reserved']} {executions}"
+        case AliasSetting():
+            alias = f"{words.labels['alias']} {setting.alias}"
+            return f"{alias}: {words.labels['version']} {setting.version}"
+        case EnvironmentSetting():
+            return ", ".join(
+                f"{name}: {_source(source, words)}"
+                for name, source in sorted(setting.variables.items())
+            )
 
 
 def permanent_snippet(change: Change) -> list[str]:
-    """Give the lines of a SAM template that keep the change over the next deployment."""
+    """Give the lines of a SAM template that keep the change over the next deployment.
+
+    An alias has no such lines: what keeps it is a release that does not fail.
+    """
     after = change.after
-    if isinstance(after, TimeoutSetting):
-        return [f"Timeout: {after.timeout_s}"]
-    if isinstance(after, MemorySetting):
-        return [f"MemorySize: {after.memory_mb}"]
-    return ["Environment:", "  Variables:", *_variable_lines(after)]
+    match after:
+        case TimeoutSetting():
+            return [f"Timeout: {after.timeout_s}"]
+        case MemorySetting():
+            return [f"MemorySize: {after.memory_mb}"]
+        case EphemeralStorageSetting():
+            return ["EphemeralStorage:", f"  Size: {after.ephemeral_storage_mb}"]
+        case ReservedConcurrencySetting(reserved_concurrency=reserved):
+            executions = "!Ref AWS::NoValue" if reserved is None else reserved
+            return [f"ReservedConcurrentExecutions: {executions}"]
+        case AliasSetting():
+            return [
+                f"# The alias {after.alias} stays at version {after.version} until the next",
+                "# deployment: mend or revert the code before it, or it brings the failure back.",
+            ]
+        case EnvironmentSetting():
+            return ["Environment:", "  Variables:", *_variable_lines(after)]
 
 
 def _variable_lines(after: EnvironmentSetting) -> list[str]:

@@ -229,6 +229,7 @@ _FACTS: dict[RecordKind, Callable[[dict[str, Any]], tuple[str, ...]]] = {
     RecordKind.APPROVAL_ANSWERED: _of_answer,
     RecordKind.REPAIR_PLANNED: _of_plan,
     RecordKind.REPAIR_APPLIED: _of_change,
+    RecordKind.REPAIR_OVERTAKEN: _of_change,
     RecordKind.REPAIR_WITHHELD: _of_plan,
     RecordKind.REPAIR_VERIFIED: _of_verification,
     RecordKind.ROLLBACK_PLANNED: _of_plan,
@@ -243,6 +244,9 @@ _FIELDS: dict[RecordKind, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "alarm": _alarm_name(data),
         "outcome": Outcome.IGNORED,
     },
+    RecordKind.FAILURE_HANDLED: lambda data: (
+        {"alarm": _alarm_name(data)} if data.get("alarm") else {}
+    ),
     RecordKind.DIAGNOSIS_MADE: lambda data: {
         "root_cause": data["root_cause"],
         "confidence": data["confidence"],

@@ -1,0 +1,83 @@
+"""What an advisor is told of the causes, whether its answer holds, and what it may lead to."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from autorepair.causes.bearing import BEARINGS, bears_on, telling_line
+from autorepair.causes.registry import CAUSES
+from autorepair.causes.witnesses import words_of
+from autorepair.domain.advice import cited_in_vain
+from autorepair.domain.catalogue import CatalogueEntry
+from autorepair.domain.diagnosis import Advice, EnvironmentNeed, RootCause
+from autorepair.domain.evidence import DeclaredVariable, Evidence
+
+_MOST_LISTED = 5
+
+
+@cache
+def catalogue() -> tuple[CatalogueEntry, ...]:
+    """Give the catalogue as an advisor reads it."""
+    return tuple(
+        CatalogueEntry(
+            label=cause.label,
+            signal=cause.signal,
+            proof=cause.proof,
+            silence=cause.silence,
+            runbook=cause.runbook,
+            words=BEARINGS[cause.label].words if cause.label in BEARINGS else None,
+        )
+        for cause in CAUSES
+    )
+
+
+def objection_to(advice: Advice, evidence: Evidence) -> str | None:
+    """Say why the advice does not count; None where it does.
+
+    It counts when its cause is in the catalogue, everything it cites exists, and at least one
+    piece of that carries a signal for the cause.
+    """
+    cause = advice.root_cause
+    if cause not in {entry.label for entry in catalogue()}:
+        return f"{cause.value} is no cause of the catalogue"
+    if not advice.cites:
+        return f"it named {cause.value} without evidence"
+    if missing := cited_in_vain(evidence, advice.cites):
+        listed = ", ".join(one[:60] for one in missing[:_MOST_LISTED])
+        return f"it named {cause.value} without evidence: what it cites does not exist ({listed})"
+    if not any(bears_on(cause, evidence, cite) for cite in advice.cites):
+        return f"nothing that it cites carries a signal for {cause.value}"
+    return None
+
+
+def need_of(advice: Advice, evidence: Evidence) -> EnvironmentNeed | None:
+    """Give what an answer that counts calls for, from the evidence alone.
+
+    Only what an operator declared and the function does not hold: a size needs the proof that a
+    rule's formula rests on, and where there is an answer of a model no rule had one. Of several
+    such variables those that the cited failures name; where these name none, the only one.
+    """
+    suspects = _suspects(advice.root_cause, evidence)
+    texts = [words_of(line) for cite in advice.cites if (line := telling_line(evidence, cite))]
+    named = [name for name in suspects if any(_names(name, text) for text in texts)]
+    names = named or (suspects if len(suspects) == 1 else [])
+    return EnvironmentNeed(names=tuple(sorted(names))) if names else None
+
+
+def _suspects(cause: RootCause, evidence: Evidence) -> list[str]:
+    is_set = set(evidence.configuration.env_names)
+    if cause is RootCause.MISSING_ENV_VAR:
+        return [v.name for v in evidence.declared if v.kind != "absent" and v.name not in is_set]
+    if cause is RootCause.WRONG_ENV_VAR:
+        return [v.name for v in evidence.declared if _is_off(v, is_set)]
+    return []
+
+
+def _is_off(variable: DeclaredVariable, is_set: set[str]) -> bool:
+    return variable.matches_current is False and variable.name in is_set
+
+
+def _names(name: str, text: str) -> bool:
+    pattern = rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])"
+    return re.search(pattern, text) is not None

@@ -1,0 +1,98 @@
+"""How the platform, the runtimes and child processes say that memory ran out."""
+
+from __future__ import annotations
+
+import re
+
+from autorepair.causes.handles import is_out_of_handles
+from autorepair.causes.witnesses import words_of
+from autorepair.domain.evidence import LogLine
+from autorepair.domain.log_records import read_record
+
+_LOOKED_AT = 4000
+
+# The exception that left the handler, or the cold start, by its type.
+_GIVING_UP = re.compile(
+    r"(?:[\w.]{1,100}\.)?_?(?:Array)?MemoryError|java\.lang\.OutOfMemoryError"
+    r"|System\.OutOfMemoryException|(?:Function<)?NoMemoryError>?|OutOfMemoryError|bad_alloc"
+    r"|(?:[\w.]{1,100}\.)?OutOfMemory(?:Exception|Error)?|ERR_WORKER_OUT_OF_MEMORY"
+)
+_RUBYS_TYPE = re.compile(r"\"errorType\": ?\"(Function<NoMemoryError>)\"")
+# What the exception that left the handler says where its type does not.
+_SAYS_MEMORY = re.compile(
+    r"\[Errno 12\]|Cannot allocate memory|ENOMEM|std::bad_alloc"
+    r"|ERR_WORKER_OUT_OF_MEMORY"
+    r"|reach(?:ed|ing) (?:heap|memory) limit|(?:JavaScript|JS) heap out of memory"
+    r"|java\.lang\.OutOfMemoryError"
+    r"|Array buffer allocation failed|Allowed memory size of \d{1,20} bytes exhausted"
+    r"|Unable to allocate \d{1,6}(?:\.\d{1,6})? [KM]iB|memory limit (?:of \d{1,9} ?MB )?exceeded"
+)
+# What a runtime writes itself, at a line's start, before it ends the process.
+_ENDING = (
+    ("nodejs", re.compile(r"(?:FATAL ERROR: |\s*<--- )[^\0]{0,8000}JavaScript heap out of memory")),
+    ("java", re.compile(r"(?:Terminating due to |Exception in thread \"[^\"\n]{1,100}\" )?"
+                        r"(?:Metaspace: |Java heap space: )?java\.lang\.OutOfMemoryError")),
+    ("dotnet", re.compile(r"(?:Unhandled exception\. )?System\.OutOfMemoryException"
+                          r"|Out of memory\.|Fatal error\. System\.OutOfMemoryException")),
+    ("python", re.compile(r"terminate called after throwing an instance of 'std::bad_alloc'")),
+    ("go", re.compile(r"fatal error: runtime: (?:cannot allocate memory|out of memory)")),
+    ("ruby", re.compile(r"\[FATAL\] failed to allocate memory")),
+    ("provided", re.compile(
+        r"fatal error: runtime: (?:cannot allocate memory|out of memory)|runtime: out of memory"
+        r"|memory allocation of \d{1,20} bytes failed"
+        r"|terminate called after throwing an instance of 'std::bad_alloc'"
+        r"|(?:PHP )?Fatal error: +Allowed memory size of \d{1,20} bytes exhausted"
+    )),
+)  # fmt: skip
+_HEAP = re.compile(
+    r"heap out of memory|Java heap space|GC overhead limit exceeded|Metaspace"
+    r"|Allowed memory size of \d{1,20} bytes exhausted"
+)
+_KILL = re.compile(r"signal: killed")
+# A process that the function had started was killed: only memory does that in Lambda.
+_CHILD = re.compile(
+    r"died with <Signals\.SIGKILL: 9>|exit(?:ed with)? (?:code|status):? (?:-9|137)\b"
+    r"|returned non-zero exit status (?:-9|137)\b|(?:signal|code)[\"']?[=: ]{1,3}[\"']?SIGKILL"
+    r"|terminated (?:abruptly|by signal) ?(?:SIGKILL|9)|BrokenProcessPool|Page crashed"
+    r"|killed by signal 9|Worker \(pid:\d{1,9}\) was sent SIGKILL|signal: killed"
+)
+
+
+def is_giving_up(line: LogLine) -> bool:
+    """Whether the runtime's own failure record tells of memory, and not of threads."""
+    record = read_record(line.message)
+    if record.kind != "failure" or is_out_of_handles(line):
+        return False
+    ruby = _RUBYS_TYPE.search(line.message[:2000]) if not record.error_type else None
+    if _GIVING_UP.fullmatch(ruby[1] if ruby else record.error_type or ""):
+        return True
+    # Node tells some of it by a code beside the words.
+    text = f"{words_of(line)[:_LOOKED_AT]}\n{line.message[:_LOOKED_AT]}"
+    return bool(_SAYS_MEMORY.search(text))
+
+
+def is_ending(line: LogLine, runtime: str | None) -> bool:
+    """Whether a line is what this runtime writes when it ends for want of memory."""
+    return not is_out_of_handles(line) and any(
+        words.match(line.message)
+        for name, words in _ENDING
+        if runtime is None or runtime.startswith((name, "provided"))
+    )
+
+
+def is_heap_full(line: LogLine, runtime: str | None) -> bool:
+    """Whether a line tells that the heap of Node.js or of the JVM is full."""
+    told = is_giving_up(line) or is_ending(line, runtime)
+    return told and bool(_HEAP.search(line.message[: 2 * _LOOKED_AT]))
+
+
+def is_killed(line: LogLine) -> bool:
+    """Whether the platform says that the process was killed."""
+    return read_record(line.message).kind == "exit" and bool(_KILL.search(line.message))
+
+
+def is_child_killed(line: LogLine) -> bool:
+    """Whether the failure record tells that a process which the function started was killed."""
+    return read_record(line.message).kind == "failure" and bool(
+        _CHILD.search(words_of(line)[:_LOOKED_AT])
+    )

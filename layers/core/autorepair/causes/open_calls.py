@@ -1,0 +1,143 @@
+"""Calls to somebody else that were never answered: an invocation's last words before the cut."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from autorepair.causes.limits import lines_of, timeout_ms
+from autorepair.causes.spent_time import calls_out, is_about_others, is_own_work
+from autorepair.causes.timing import hanging
+from autorepair.causes.witnesses import words_of
+from autorepair.causes.wording import lowered, wording
+from autorepair.domain.evidence import Evidence, Invocation, LogLine
+from autorepair.domain.log_records import read_record
+
+_CONNECTS = wording(
+    r"\b(?:connect(?:ing)?|reconnecting|dial(?:ing)?|opening|open connection|acquiring)\b"
+    r"|连接|接続"
+)
+# Whom a function in a network of its own reaches only by a route out or an endpoint within.
+_AWS_CALL = wording(
+    r"amazonaws\.com|\b(?:secrets? ?manager|parameter store|ssm|dynamodb|s3|sqs|sns|kms|sts"
+    r"|bedrock|eventbridge|step ?functions|cognito|ses|textract|rekognition|lambda:?invoke"
+    r"|get ?secret|get ?parameters?|get ?object|put ?object|get ?item|put ?item"
+    r"|send ?message)\b|s3://"
+)
+_LONGEST_WORDS = 500
+
+
+# What varies from one saying of a line to the next.
+_VARYING = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|\b\w*\d\w*\b")
+_FEWEST_ANSWERED = 3
+_MOSTLY = 0.8
+_MOST_SUCCESSES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Time-outs that hang, and the words after which nothing was heard of them.
+
+    ``is_said`` where these words themselves tell of a call; otherwise invocations that succeeded
+    show that an answer of somebody else should have followed. ``is_guess`` where nothing tells
+    whom the silence waits for, but that it is not the function's own work.
+    """
+
+    hung: tuple[Invocation, ...]
+    calls: tuple[LogLine, ...]
+    is_said: bool = True
+    is_guess: bool = False
+
+    @property
+    def share(self) -> float:
+        """How many of the hanging invocations ended in such words."""
+        return len(self.calls) / len(self.hung) if self.hung else 0.0
+
+    @property
+    def are_connecting(self) -> bool:
+        """Whether most of the calls had not even got a connection."""
+        return _most(self.calls, _CONNECTS)
+
+    @property
+    def are_to_aws(self) -> bool:
+        """Whether most of the calls went to an AWS service."""
+        return _most(self.calls, _AWS_CALL)
+
+
+def silence_of(evidence: Evidence) -> Silence:
+    """Find the invocations that hang, and what each of them asked for last."""
+    hung = hanging(evidence)
+    lines = lines_of(evidence)
+    said = {i.request_id: _speech(lines.get(i.request_id, []), i) for i in hung}
+    calls = [c for i in hung if (c := _open_call(said[i.request_id], i)) is not None]
+    if calls or not hung:
+        return Silence(hung, tuple(calls))
+    answered = _answered(evidence, lines)
+    last = [words[-1] for i in hung if (words := said[i.request_id]) and _is_silent(words, i)]
+    implied = tuple(line for line in last if _kind(line) in answered)
+    if implied:
+        return Silence(hung, implied, is_said=False)
+    others = tuple(line for line in last if not is_own_work(words_of(line)))
+    if not _is_new(evidence):
+        return Silence(hung, ())
+    return Silence(hung, others, is_said=False, is_guess=True)
+
+
+def _is_new(evidence: Evidence) -> bool:
+    """Whether the function usually finishes, and swiftly, so that the silence is not its own way."""
+    usual = [i.duration_ms for i in evidence.invocations if i.status == "success" and i.duration_ms]
+    return len(usual) >= _FEWEST_ANSWERED and median(usual) <= timeout_ms(evidence) / 2
+
+
+def _most(calls: tuple[LogLine, ...], words: re.Pattern[str]) -> bool:
+    told = sum(bool(words.search(lowered(words_of(call), _LONGEST_WORDS))) for call in calls)
+    return 2 * told > len(calls)
+
+
+def _speech(lines: list[LogLine], invocation: Invocation) -> list[LogLine]:
+    return [
+        line
+        for line in lines
+        if line.at >= invocation.started_at and read_record(line.message).kind == "speech"
+    ]
+
+
+def _open_call(said: list[LogLine], invocation: Invocation) -> LogLine | None:
+    """Give the call out that was followed by silence for most of an invocation's time."""
+    calls = [line for line in said if calls_out(words_of(line))]
+    if not calls or not _is_silent(said, invocation):
+        return None
+    # What is said right after the call (headers, a body) is part of it.
+    return calls[-1] if calls[-1] in said[-2:] else None
+
+
+def _is_silent(said: list[LogLine], invocation: Invocation) -> bool:
+    """Whether nothing was said in the second half of the invocation."""
+    if invocation.duration_ms is None:
+        return False
+    spoken_ms = (said[-1].at - invocation.started_at).total_seconds() * 1000
+    return spoken_ms <= invocation.duration_ms / 2
+
+
+def _answered(evidence: Evidence, lines: dict[str, list[LogLine]]) -> set[str]:
+    """Give the kinds of lines after which invocations that succeed tell of somebody's answer."""
+    seen: Counter[str] = Counter()
+    answered: Counter[str] = Counter()
+    successes = [i for i in evidence.invocations if i.status == "success"][-_MOST_SUCCESSES:]
+    for invocation in successes:
+        said = _speech(lines.get(invocation.request_id, []), invocation)[:_MOST_SUCCESSES]
+        for line, after in pairwise(said):
+            seen[_kind(line)] += 1
+            answered[_kind(line)] += is_about_others(words_of(after))
+    return {
+        kind
+        for kind, count in seen.items()
+        if count >= _FEWEST_ANSWERED and answered[kind] >= _MOSTLY * count
+    }
+
+
+def _kind(line: LogLine) -> str:
+    return _VARYING.sub("#", words_of(line)[:_LONGEST_WORDS])

@@ -1,0 +1,238 @@
+"""Storage: a /tmp that is too small for what one job puts there, or that nobody clears."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from autorepair.causes.cause import Cause
+from autorepair.causes.limits import share_of_failures, weighed_down
+from autorepair.causes.quantities import sizes_mb
+from autorepair.causes.witnesses import (
+    explained_by,
+    is_mere_speech,
+    latest,
+    was_cut,
+    witnesses,
+    words_of,
+)
+from autorepair.domain.change import RepairKind
+from autorepair.domain.configuration import MAX_EPHEMERAL_STORAGE_MB
+from autorepair.domain.diagnosis import Finding, RootCause, StorageNeed
+from autorepair.domain.evidence import Evidence, Invocation, LogLine
+from autorepair.domain.log_records import read_record
+
+_LEAST_SHARE = 0.4
+_FEW = 3
+_LEFTOVER_LIVES = 2
+_LEFTOVER_SUCCESSES = 2
+_LEFTOVER_STEPS = 4
+_LEAST_CLIMB = 1.5
+# Below what explains a failure, or is acted on.
+_HEARSAY = 0.5
+# A size further from the present one is about something else (a bucket, a database).
+_MOST_TIMES = 12.0
+
+_FULL = re.compile(
+    r"[Nn]o space left on (?:the |this )?device|\bENOSPC\b|\[Errno 28\]|\(os error 28\)"
+    r"|errno[=: ]{1,3}-?28\b|There is not enough space on the disk|StorageFull"
+    r"|database or disk is full|SQLITE_FULL|[Nn]o free space (?:left )?(?:on|in)"
+    r"|[Dd]isk (?:is )?full"
+    r"|[Nn]ot enough (?:free )?(?:disk )?space|[Ii]nsufficient (?:free )?disk space"
+    r"|[Oo]ut of disk space|[Dd]isk space (?:is )?exhausted|[Ww]rite error: No space"
+    r"|/tmp (?:is|was) full|[Dd]isk quota exceeded|磁盘空间不足"
+)
+# The same number for other things: watchers of files, shared memory.
+_ELSEWHERE = re.compile(r"file watchers|inotify|/dev/shm|sem_open")
+_ON_EFS = re.compile(r"[\"' (=]/mnt/|\bEFS\b")
+_CHILD_FAILED = re.compile(
+    r"exit(?:ed)? (?:with )?(?:code|status)|non-?zero exit|[Cc]ommand (?:failed|'|\[)|CalledProcess"
+    r"|[Cc]onversion failed|subprocess|child process|exited with"
+)
+_AT_MOST_READ = 40
+_INFORMS = re.compile(r"\b(?:INFO|DEBUG|TRACE|info|debug|trace)\b")
+_HEAD = 200
+# How a line names what a job needs, and what it says of the disk itself.
+_NEEDS = re.compile(
+    r"need|requir|expect|estimat|unpack|uncompress|decompress|extract|inflat|unzip|total|output|out"
+    r"|result|input|in$|size|download|file|archive|tmp_used|used|disk|tmp|work|scratch|spill|write"
+    r"|written|cache|model|video|image|object|frame|wal|temp|peak",
+    re.IGNORECASE,
+)
+_NO_NEED = re.compile(
+    r"free|avail|limit|capacity|quota|left|remain|memory|heap|rss|ram|packed(?<!unpacked)"
+    r"|compressed(?<!uncompressed)(?<!decompressed)|max",
+    re.IGNORECASE,
+)
+_USED = re.compile(r"tmp.{0,12}used|used.{0,12}tmp|disk.{0,8}used|/tmp.{0,10}usage", re.IGNORECASE)
+
+
+def _diagnose(evidence: Evidence) -> Finding | None:
+    lines = witnesses(evidence, _tells) or _told_by_children(evidence)
+    failed = explained_by(evidence, lines)
+    share = share_of_failures(evidence, len(failed))
+    if not failed or share < _LEAST_SHARE:
+        return None
+    size = evidence.configuration.ephemeral_storage_mb
+    why = (
+        f"{len(failed)} of {len(evidence.failures)} failed invocations found no space left on the "
+        f"disk of {size} MB"
+    )
+    confidence = 0.95 if len(failed) >= _FEW else 0.85
+    need: StorageNeed | None = _need(evidence, failed)
+    if _is_hearsay(evidence, lines):
+        need, confidence = None, _HEARSAY
+        why += ", as they say: nothing but their own words tells of it"
+    elif (reason := _against_more(evidence, lines, failed)) is not None:
+        need, why = None, f"{why}; {reason}"
+        confidence -= 0.1
+    elif need is not None and need.basis == "observed":
+        why += f"; a job was seen to need {need.storage_mb:.0f} MB"
+    return Finding(
+        cause=RootCause.EPHEMERAL_STORAGE_FULL,
+        confidence=weighed_down(confidence, share),
+        why=why,
+        cites=latest(lines),
+        need=need,
+        is_repairable=need is not None,
+    )
+
+
+def _tells(line: LogLine) -> bool:
+    text = words_of(line)
+    return bool(_FULL.search(text)) and not _ELSEWHERE.search(text)
+
+
+def _is_hearsay(evidence: Evidence, lines: list[LogLine]) -> bool:
+    """Whether only the function's words tell of it, and no success shows that it says else.
+
+    A limit of time or memory ended it then, or it calls its own words a piece of information.
+    """
+    if any(i.status == "success" for i in evidence.invocations):
+        return False
+    cut = {i.request_id for i in evidence.failures if was_cut(i)}
+    return all(
+        is_mere_speech(line)
+        and (line.request_id in cut or _INFORMS.search(line.message[:_HEAD]) is not None)
+        for line in lines
+    )
+
+
+def _told_by_children(evidence: Evidence) -> list[LogLine]:
+    """Give what a program that the function runs printed before it failed.
+
+    Only where the exception that left the handler says no more than that a program failed, and
+    where no successful invocation prints the like.
+    """
+    blank = {
+        line.request_id
+        for line in witnesses(evidence, lambda line: bool(_CHILD_FAILED.search(words_of(line))))
+    }
+    told = [line for line in evidence.log_lines if line.request_id is not None and _tells(line)]
+    failed = {i.request_id for i in evidence.failures}
+    if any(line.request_id not in failed for line in told):
+        return []
+    return [line for line in told if line.request_id in blank]
+
+
+def _against_more(
+    evidence: Evidence, lines: list[LogLine], failed: tuple[Invocation, ...]
+) -> str | None:
+    if evidence.configuration.ephemeral_storage_mb >= MAX_EPHEMERAL_STORAGE_MB:
+        return f"{MAX_EPHEMERAL_STORAGE_MB} MB are all that Lambda gives"
+    if evidence.configuration.has_file_system and all(_ON_EFS.search(words_of(x)) for x in lines):
+        return "it is the mounted file system that is full, and not /tmp"
+    if _are_leftovers(evidence, failed):
+        return (
+            "an environment is well at first and never again once it is full, and a fresh one is "
+            "well again: files are left behind, and more space only delays the end"
+        )
+    return None
+
+
+def _are_leftovers(evidence: Evidence, failed: tuple[Invocation, ...]) -> bool:
+    """Whether files of earlier jobs fill the disk, and not the job at hand.
+
+    Either the use of /tmp that the log tells climbs from job to job in each environment, or
+    several environments do well at first, fail at last, and none fails from the start.
+    """
+    failing = {i.request_id for i in failed}
+    lives: dict[str, list[Invocation]] = {}
+    for invocation in evidence.invocations:
+        if invocation.status != "unfinished":
+            lives.setdefault(invocation.stream, []).append(invocation)
+    ended = [life for life in lives.values() if any(i.request_id in failing for i in life)]
+    climbs = [_climb(evidence, life) for life in ended]
+    if climbs and all(climb is True for climb in climbs):
+        return True
+    if any(climb is False for climb in climbs) or len(ended) < _LEFTOVER_LIVES:
+        return False
+    return all(_filled_up(life, failing) for life in ended)
+
+
+def _filled_up(life: list[Invocation], failing: set[str]) -> bool:
+    first = next(n for n, i in enumerate(life) if i.request_id in failing)
+    return first >= _LEFTOVER_SUCCESSES and all(i.has_failed for i in life[first:])
+
+
+def _climb(evidence: Evidence, life: list[Invocation]) -> bool | None:
+    """Whether the told use of the disk climbs over an environment's life; None if untold."""
+    ids = {i.request_id for i in life}
+    told = [
+        value
+        for line in evidence.log_lines
+        if line.request_id in ids
+        for name, value in sizes_mb(line.message)
+        if _USED.search(name)
+    ]
+    if len(told) < _LEFTOVER_STEPS:
+        return None
+    rises = all(later >= earlier for earlier, later in pairwise(told))
+    return rises and told[-1] >= _LEAST_CLIMB * max(told[0], 1.0)
+
+
+def _need(evidence: Evidence, failed: tuple[Invocation, ...]) -> StorageNeed:
+    """Say what the largest failing job needs, by the sizes that its own log tells.
+
+    Where they all fit into what is there, or none is told, all that is known is that the disk was
+    not enough.
+    """
+    size = evidence.configuration.ephemeral_storage_mb
+    ids = {i.request_id for i in failed}
+    told = [
+        value
+        for line in evidence.log_lines
+        if line.request_id in ids and read_record(line.message).kind in {"speech", "failure"}
+        for name, value in sizes_mb(line.message)[:_AT_MOST_READ]
+        if _NEEDS.search(name) and not _NO_NEED.search(name)
+    ]
+    plausible = [value for value in told if size < value <= _MOST_TIMES * size]
+    if plausible:
+        return StorageNeed(storage_mb=max(plausible), basis="observed", seen_at_storage_mb=size)
+    return StorageNeed(storage_mb=size, basis="doubled", seen_at_storage_mb=size)
+
+
+EPHEMERAL_STORAGE_FULL = Cause(
+    label=RootCause.EPHEMERAL_STORAGE_FULL,
+    signal=(
+        "Failures that end in `No space left on device`, ENOSPC, or a library's own words for a "
+        "full disk."
+    ),
+    proof=(
+        "The only disk that a function can write to, unless a file system is mounted, is /tmp, and "
+        "its size is a setting."
+    ),
+    silence=(
+        "Watchers of files or shared memory ran out instead. No repair where files of earlier jobs "
+        "fill the disk, where a mounted file system is full, or at 10,240 MB."
+    ),
+    repair=RepairKind.SET_EPHEMERAL_STORAGE,
+    runbook="ephemeral-storage-full",
+    diagnose=_diagnose,
+    explains=(
+        RootCause.CODE_BUG,
+        RootCause.TIMEOUT_TOO_LOW,
+        RootCause.READ_ONLY_FILESYSTEM,
+        RootCause.UNKNOWN,
+    ),
+)

@@ -1,0 +1,104 @@
+"""What the steps need from the outside world; each Protocol has one adapter in `aws`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autorepair.ports.alarm import Admissions, Alarms, MetricFilters
+from autorepair.ports.evidence import (
+    Advisor,
+    CallerReading,
+    Callers,
+    ChangeLog,
+    EvidenceStore,
+    LogReading,
+    Logs,
+    Metrics,
+)
+from autorepair.ports.function import (
+    Concurrency,
+    Functions,
+    KnownConfig,
+    ReleaseList,
+    Releases,
+    Snapshots,
+)
+from autorepair.ports.incident import AuditSearch, AuditTrail, IncidentState, Lease, OpenIncident
+from autorepair.ports.people import Announcer, Approvals, Notifier, UnsentMessages
+from autorepair.ports.rules import Clock, Policies
+from autorepair.watch import Enrolment, Executions, StandingAlarms
+
+__all__ = [
+    "Admissions",
+    "Advisor",
+    "Alarms",
+    "Announcer",
+    "AnswerPorts",
+    "Approvals",
+    "AuditSearch",
+    "AuditTrail",
+    "CallerReading",
+    "Callers",
+    "ChangeLog",
+    "Clock",
+    "Concurrency",
+    "EvidenceStore",
+    "Functions",
+    "IncidentState",
+    "KnownConfig",
+    "Lease",
+    "LogReading",
+    "Logs",
+    "MetricFilters",
+    "Metrics",
+    "Notifier",
+    "OpenIncident",
+    "Policies",
+    "Ports",
+    "ReleaseList",
+    "Releases",
+    "Snapshots",
+    "UnsentMessages",
+]
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything a step may speak to, and what the deployment says of itself."""
+
+    clock: Clock
+    functions: Functions
+    alarms: Alarms
+    metric_filters: MetricFilters
+    admissions: Admissions
+    logs: Logs
+    metrics: Metrics
+    callers: Callers
+    change_log: ChangeLog
+    releases: ReleaseList
+    concurrency: Concurrency
+    snapshots: Snapshots
+    known_config: KnownConfig
+    policies: Policies
+    evidence: EvidenceStore
+    audit: AuditTrail
+    state: IncidentState
+    notifier: Notifier
+    unsent: UnsentMessages
+    announcer: Announcer
+    advisor: Advisor
+    executions: Executions
+    standing_alarms: StandingAlarms
+    enrolment: Enrolment
+    account_id: str
+    region: str
+    is_approval_required: bool
+
+
+@dataclass(frozen=True)
+class AnswerPorts:
+    """What it takes to answer a plan: less than a step has, for this runs outside the machine."""
+
+    clock: Clock
+    audit: AuditTrail
+    approvals: Approvals

@@ -1,0 +1,62 @@
+"""Alarms, whose they are, and the queue of the incidents they start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from autorepair.domain.described_alarm import DescribedAlarm
+from autorepair.domain.filtered_log import FilteredLog
+
+
+class Alarms(Protocol):
+    """Knows the present state of alarms."""
+
+    def read(self, names: Sequence[str]) -> tuple[DescribedAlarm, ...]:
+        """Describe alarms, in the order of their names; one that is gone is left out.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: They cannot be read.
+        """
+        ...
+
+    def silenced_by(self, alarm: DescribedAlarm) -> str | None:
+        """Say what keeps the alarm's actions from running, if anything.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: It cannot be told.
+        """
+        ...
+
+
+class MetricFilters(Protocol):
+    """Knows whose log lines a metric was made of."""
+
+    def of_metric(self, namespace: str, name: str) -> tuple[FilteredLog, ...]:
+        """Give the log groups whose filters feed the metric, in the order of their names.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: It cannot be told.
+        """
+        ...
+
+    def writers_of(self, log: FilteredLog, *, start: datetime, end: datetime) -> tuple[str, ...]:
+        """Name the functions that wrote what the filter matched between two moments.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: It cannot be told.
+        """
+        ...
+
+
+class Admissions(Protocol):
+    """The queue that keeps a burst of incidents from starting all at once."""
+
+    def next_start(self, *, earliest: datetime, latest: datetime, spacing: timedelta) -> datetime:
+        """Take the first free moment from ``earliest`` on; ``latest`` if there is none before it.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: The queue cannot be asked.
+        """
+        ...

@@ -1,0 +1,137 @@
+"""The audit trail and the mutable state of the service, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from autorepair.domain.audit import AuditRecord, Entry, RecordKind, chain, first_break
+from autorepair.domain.change import ChangeRecord
+from autorepair.domain.configuration import FunctionConfiguration
+from autorepair.domain.errors import LeaseHeldError
+from autorepair.domain.incident import Incident, Target
+from autorepair.domain.snapshot import Snapshot, SnapshotReason
+from autorepair.ports import Lease, OpenIncident
+from autorepair.watch import ClosedIncident, Unsettled
+from unit.fake_rules import FakeClock
+
+
+class FakeAudit:
+    def __init__(self) -> None:
+        self.chains: dict[str, list[AuditRecord]] = {}
+        self.error: Exception | None = None
+
+    def append(self, entry: Entry) -> AuditRecord:
+        if self.error is not None:
+            raise self.error
+        records = self.chains.setdefault(entry.incident_id, [])
+        known = next((r for r in records if r.entry.key == entry.key), None)
+        if known is not None:
+            return known
+        record = chain(entry, after=records[-1] if records else None)
+        records.append(record)
+        return record
+
+    def chain_of(self, incident_id: str) -> tuple[AuditRecord, ...]:
+        return tuple(self.chains.get(incident_id, ()))
+
+    def kinds(self, incident_id: str) -> list[RecordKind]:
+        return [record.entry.kind for record in self.chain_of(incident_id)]
+
+    def told(self) -> str:
+        return repr(self.chains)
+
+    def is_whole(self) -> bool:
+        return all(first_break(tuple(records)) is None for records in self.chains.values())
+
+
+class FakeState:
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.open_on: dict[str, OpenIncident] = {}
+        self.leases: dict[str, Lease] = {}
+        self.fence = 0
+        self.has_pause = False
+        self.remembered: dict[str, list[ChangeRecord]] = {}
+        self.tokens: dict[str, tuple[str, int]] = {}
+        self.incidents: dict[str, Incident] = {}
+        self.closed: dict[str, ClosedIncident] = {}
+
+    def open(self, incident: Incident, *, instead_of: str | None = None) -> OpenIncident:
+        self.incidents.setdefault(incident.id, incident)
+        mine = OpenIncident(incident.id, incident.execution_arn, incident.opened_at)
+        arn = incident.subject.function_arn
+        if arn in self.open_on and self.open_on[arn].incident_id == instead_of:
+            del self.open_on[arn]
+        return self.open_on.setdefault(arn, mine)
+
+    def open_incident(self, target: Target) -> OpenIncident | None:
+        return self.open_on.get(target.function_arn)
+
+    def unsettled(self) -> Iterator[Unsettled]:
+        opened = {standing.incident_id for standing in self.open_on.values()}
+        changed = {key for key, kept in self.remembered.items() if kept[-1].is_unsettled}
+        for key in [*sorted(opened), *sorted(changed)]:
+            yield Unsettled(self.incidents[key], self.incidents[key].opened_at)
+
+    def last_closed(self, target: Target) -> ClosedIncident | None:
+        return self.closed.get(target.function_arn)
+
+    def close(self, incident: Incident) -> None:
+        if incident.target is None:
+            return
+        at = self._clock.now()
+        self.closed[incident.subject.function_arn] = ClosedIncident(incident.id, at)
+        standing = self.open_on.get(incident.subject.function_arn)
+        if standing is not None and standing.incident_id == incident.id:
+            del self.open_on[incident.subject.function_arn]
+
+    def acquire_lease(self, target: Target, *, holder: str, seconds: int) -> Lease:
+        held = self.leases.get(target.function_arn)
+        if held and held.holder != holder and held.expires_at > self._clock.now():
+            raise LeaseHeldError(f"{held.holder} holds the lease of {target.function_name}")
+        self.fence += 1
+        expires_at = self._clock.now() + timedelta(seconds=seconds)
+        lease = Lease(target.function_arn, holder, self.fence, expires_at)
+        self.leases[target.function_arn] = lease
+        return lease
+
+    def release_lease(self, lease: Lease) -> None:
+        if self.leases.get(lease.function_arn) == lease:
+            del self.leases[lease.function_arn]
+
+    def is_paused(self) -> bool:
+        return self.has_pause
+
+    def remember_change(self, incident: Incident, record: ChangeRecord) -> None:
+        self.incidents.setdefault(incident.id, incident)
+        self.remembered.setdefault(incident.id, []).append(record)
+
+    def remembered_change(self, incident: Incident) -> ChangeRecord | None:
+        kept = self.remembered.get(incident.id)
+        return kept[-1] if kept else None
+
+    def keep_task_token(self, incident: Incident, token: str, *, seconds: int) -> None:
+        self.tokens[incident.id] = (token, seconds)
+
+
+class FakeSnapshots:
+    """Remembers the latest of each kind; ``errors`` are raised by the next calls of keep."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.kept: list[Snapshot] = []
+        self.errors: list[Exception] = []
+        self.error: Exception | None = None
+
+    def keep(self, configuration: FunctionConfiguration, reason: SnapshotReason) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+        now = self._clock.now()
+        self.kept.append(Snapshot(reason=reason, taken_at=now, configuration=configuration))
+
+    def of(self, target: Target) -> tuple[Snapshot, ...]:
+        if self.error is not None:
+            raise self.error
+        mine = [s for s in self.kept if s.configuration.function_arn == target.function_arn]
+        return tuple({s.reason: s for s in mine}.values())

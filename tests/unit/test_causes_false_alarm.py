@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from autorepair.causes.false_alarm import FALSE_ALARM
+from autorepair.causes.insufficient import INSUFFICIENT_EVIDENCE
+from autorepair.causes.weighing import diagnose
+from autorepair.domain.diagnosis import Finding, RootCause
+from autorepair.domain.evidence import Evidence, Gap
+from unit.failing_words import alarm, measured
+from unit.logbook import Logbook
+
+BAND = "Thresholds Crossed: 2 out of the last 2 datapoints was greater than the upper thresholds"
+NO_DATA = (
+    "Threshold Crossed: no datapoints were received for 24 periods and 24 missing datapoints were "
+    "treated as [Breaching]."
+)
+
+
+def find(evidence: Evidence) -> Finding | None:
+    return FALSE_ALARM.diagnose(evidence)
+
+
+def well(*, calls: int = 30, says: str = "order stored, errors=0") -> Logbook:
+    log = Logbook()
+    for n in range(calls):
+        log.call(50 + n % 7, says=[(0.001, says)])
+        log.now += timedelta(seconds=30)
+    return log
+
+
+def alarmed(log: Logbook, **changes: object) -> Evidence:
+    evidence = measured(log.evidence())
+    return evidence.model_copy(update={"alarm": alarm(log.now, **changes)})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"metric_name": "Invocations", "kind": "anomaly", "reason": BAND},
+        {"metric_name": "Invocations", "reason": NO_DATA},
+        {"metric_name": "Duration", "statistic": "Average"},
+        {"metric_name": "ConcurrentExecutions", "statistic": "Maximum"},
+        {"metric_name": "Errors", "reason": "testing the pager, ignore"},
+        {
+            "metric_name": None,
+            "namespace": None,
+            "kind": "composite",
+            "reason": "arn:aws:cloudwatch:eu-west-1:1:alarm:a transitioned to ALARM at Friday",
+        },
+        {"metric_name": "ErrorLines", "namespace": "Custom"},
+    ],
+)
+def test_an_alarm_of_a_function_that_is_well_is_a_false_one(changes: dict[str, object]) -> None:
+    diagnosis = diagnose(alarmed(well(), **changes))
+    assert diagnosis.root_cause is RootCause.FALSE_ALARM
+    assert (diagnosis.need, diagnosis.is_repairable) == (None, False)
+    assert diagnosis.cites
+
+
+def test_a_call_that_failed_makes_no_alarm_false() -> None:
+    log = well()
+    log.fail("[ERROR] ValueError: x\nTraceback")
+    assert find(alarmed(log)) is None
+
+
+@pytest.mark.parametrize("lost", ["Errors", "Throttles"])
+def test_what_lambda_counted_makes_no_alarm_false(lost: str) -> None:
+    evidence = measured(well().evidence(), **{lost: 3.0})
+    assert find(evidence) is None
+
+
+def test_durations_that_grew_are_no_false_alarm() -> None:
+    log = well(calls=15)
+    since = log.now
+    for _ in range(10):
+        log.succeed(4000)
+        log.now += timedelta(seconds=50)
+    assert find(alarmed(log, metric_name="Duration", evaluated_from=since)) is None
+
+
+def test_work_close_to_the_timeout_is_no_false_alarm() -> None:
+    log = Logbook(timeout_s=10)
+    for _ in range(12):
+        log.succeed(9700)
+    assert find(alarmed(log, metric_name="Duration")) is None
+
+
+def test_trouble_that_no_caller_hears_of_is_no_false_alarm() -> None:
+    log = well(says="ERROR payment provider refused the connection, queued")
+    assert find(alarmed(log, namespace="Custom", metric_name="PaymentsFailed")) is None
+
+
+def test_a_log_that_could_not_be_read_is_no_proof_of_health() -> None:
+    evidence = alarmed(well()).model_copy(update={"gaps": (Gap(source="logs", reason="denied"),)})
+    assert find(evidence) is None
+
+
+@pytest.mark.parametrize("lost", ["Errors", "Throttles"])
+def test_without_lambdas_own_counts_silence_says_nothing(lost: str) -> None:
+    evidence = alarmed(well())
+    kept = tuple(m for m in evidence.metrics if m.metric_name != lost)
+    assert find(evidence.model_copy(update={"metrics": kept})) is None
+
+
+def test_without_an_alarm_there_is_no_false_one() -> None:
+    assert find(well().evidence()) is None
+
+
+def test_nothing_is_repaired_where_all_is_well() -> None:
+    log = well(says="rendering page 3 of 9, hashing")
+    assert diagnose(alarmed(log, metric_name="Invocations")).need is None
+
+
+def test_errors_that_left_no_word_behind_are_too_little_evidence() -> None:
+    evidence = measured(well().evidence(), Errors=2.0)
+    finding = INSUFFICIENT_EVIDENCE.diagnose(evidence)
+    assert finding is not None
+    assert finding.cites == ("Errors.Sum",)
+    diagnosis = diagnose(evidence)
+    assert diagnosis.root_cause is RootCause.INSUFFICIENT_EVIDENCE
+    assert (diagnosis.source, diagnosis.need) == ("none", None)
+    assert "guess" in diagnosis.why
+
+
+def test_errors_of_which_the_log_tells_are_evidence_enough() -> None:
+    log = well()
+    log.fail("[ERROR] ValueError: x\nTraceback")
+    assert INSUFFICIENT_EVIDENCE.diagnose(measured(log.evidence())) is None
+
+
+def test_no_errors_at_all_are_not_called_too_little_evidence_by_the_rule() -> None:
+    assert INSUFFICIENT_EVIDENCE.diagnose(measured(well().evidence())) is None
+    assert INSUFFICIENT_EVIDENCE.diagnose(Logbook().evidence()) is None

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pytest
+
+from autorepair.causes.recursion import RECURSIVE_LOOP
+from autorepair.causes.weighing import diagnose
+from autorepair.domain.diagnosis import Finding, RootCause
+from autorepair.domain.evidence import EventSource, Evidence
+from unit.around import series, with_alarm, with_metrics
+from unit.logbook import Logbook
+
+GROWING = [4, 5, 4, 5, 8, 12, 19, 30, 46, 70, 110, 160, 240]
+QUEUE = "arn:aws:sqs:eu-west-1:123456789012:order-status"
+
+
+def find(evidence: Evidence) -> Finding | None:
+    return RECURSIVE_LOOP.diagnose(evidence)
+
+
+def busy(*said: str, invocations: list[int] | None = None, dropped: int = 0) -> Evidence:
+    log = Logbook()
+    for words in said:
+        log.call(90, says=[(0.01, words)])
+    found = [series("Invocations", "Sum", [float(v) for v in invocations or GROWING])]
+    if dropped:
+        found.append(series("RecursiveInvocationsDropped", "Sum", [0.0, float(dropped)]))
+    evidence = with_metrics(log.evidence(), *found)
+    source = EventSource(kind="sqs", source=QUEUE)
+    return evidence.model_copy(update={"event_sources": (source,)})
+
+
+def is_loop(finding: Finding | None) -> bool:
+    return finding is not None and finding.cause is RootCause.RECURSIVE_LOOP
+
+
+def test_what_lambda_dropped_as_recursive_proves_the_loop() -> None:
+    finding = find(busy("order 1", dropped=12))
+    assert is_loop(finding)
+    assert finding is not None
+    assert finding.confidence >= 0.9
+    assert not finding.is_repairable
+    assert finding.cites == ("metric:RecursiveInvocationsDropped.Sum",)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "sent 2 messages to order-status",
+        "requeued order 7, still pending",
+        "order 7 pending hop=9",
+        "message put back on the same queue",
+        '{"message": "SendMessage ok", "depth": 6}',
+    ],
+)
+def test_growth_and_output_that_comes_back_is_a_loop(words: str) -> None:
+    evidence = busy(*[words] * 5)
+    assert is_loop(find(evidence))
+    assert diagnose(evidence).root_cause is RootCause.RECURSIVE_LOOP
+
+
+def test_names_that_grow_turn_by_turn_are_a_loop_even_on_a_plateau() -> None:
+    said = [f"wrote thumbs/{'thumb-' * depth}a.jpg" for depth in (3, 4, 5, 6)]
+    evidence = with_alarm(busy(*said, invocations=[480] * 20), "Invocations")
+    assert is_loop(find(evidence))
+
+
+def test_growth_alone_or_words_alone_are_no_loop() -> None:
+    assert find(busy(*["served order 7"] * 5)) is None
+    assert find(busy(*["requeued order 7"] * 5, invocations=[40, 41, 39, 40, 42, 40, 41])) is None
+    peak = [40, 42, 41, 40, 300, 310, 305, 300, 298, 301]
+    assert find(busy(*["requeued order 7"] * 5, invocations=peak)) is None
+
+
+def test_the_sdks_own_word_for_it_in_the_failures_counts() -> None:
+    log = Logbook()
+    for _ in range(3):
+        log.fail(
+            "[ERROR] RecursiveInvocationException: An error occurred when calling the Invoke "
+            "operation: Lambda has detected your function being invoked in a recursive loop"
+            "\nTraceback (most recent call last):\n  File x"
+        )
+    assert is_loop(find(log.evidence()))
+
+
+def test_the_same_words_printed_by_a_success_do_not() -> None:
+    log = Logbook()
+    log.call(10, says=[(0.001, "RecursiveInvocationException: recursive loop detected")])
+    assert find(log.evidence()) is None
+
+
+def test_without_metrics_and_log_nothing_is_found() -> None:
+    assert find(Logbook().evidence()) is None
