@@ -9,7 +9,7 @@ PIP_FLAGS := --disable-pip-version-check --quiet --quiet --no-deps --require-has
 STEP ?=
 EVENT ?=
 
-.PHONY: help python-version setup demo test test-faults check lint types fresh-docs docs format invoke evaluate lab clean
+.PHONY: help python-version setup demo test test-faults test-properties bench check lint types fresh-docs docs format invoke evaluate lab clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -52,6 +52,12 @@ test: $(BIN)/sam ## all tests but test-faults, and the coverage of the inner roo
 
 test-faults: $(BIN)/sam ## every call of every step denied, every write killed (minutes more)
 	@$(BIN)/python -m pytest $(WORKERS) $(FAULT_TESTS)
+
+test-properties: $(VENV)/.stamp ## the properties of every plan, on 10,000 examples each (minutes)
+	@$(BIN)/python -m pytest --numprocesses 2 --hypothesis-profile thorough tests/property/test_repairs_properties.py
+
+bench: $(VENV)/.stamp ## simulate sizes and verdicts, and write docs/measurements.md anew (minutes)
+	@$(BIN)/python -m benchmarks docs/measurements.md
 
 invoke: $(BIN)/sam ## run one step with its sample event: make invoke STEP=ParseAlarmEvent
 	@$(BIN)/autorepair invoke "$(STEP)" $(if $(EVENT),--event "$(EVENT)")

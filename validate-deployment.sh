@@ -14,7 +14,7 @@ One line per check, "ok" or "FAIL". Exit code: 0 all is well, 1 something is not
 Finds stacks deployed through template.yaml and stacks deployed one by one (lambda-auto-repair-main-NAME,
 lambda-auto-repair-functions-NAME, lambda-auto-repair-monitoring-NAME).
 Environment: AWS_PROFILE, AWS_ENDPOINT_URL and the like are honoured. PYTHON names an interpreter with
-boto3; default: .venv/bin/python, else python3.
+boto3 and pydantic; default: .venv/bin/python (make setup), else python3.
 TEXT
 }
 
@@ -38,18 +38,21 @@ python="${PYTHON:-}"
 if [[ -z "$python" ]]; then
   if [[ -x .venv/bin/python ]]; then python=.venv/bin/python; else python=python3; fi
 fi
-"$python" -c 'import boto3' >/dev/null 2>&1 || misused "$python has no boto3; run 'make setup' or set PYTHON"
+"$python" -c 'import boto3, pydantic' >/dev/null 2>&1 || misused "$python lacks boto3 or pydantic; run 'make setup' or set PYTHON"
 if [[ -n "$region" ]]; then export AWS_REGION="$region" AWS_DEFAULT_REGION="$region"; fi
 
 exec "$python" - "$environment" <<'PYTHON'
 """Check one deployment through the AWS APIs; a check that cannot be made counts as failed."""
 
-import json
 import sys
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+
+# The policy is checked by the service's own model: what it would not act under is no policy.
+sys.path.insert(0, "layers/core")
+from autorepair.domain.policy_review import faults_of
 
 HEALTHY = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 environment = sys.argv[1]
@@ -157,10 +160,8 @@ def bus():
 
 def policy():
     value = client("ssm").get_parameter(Name=outputs["PolicyParameterName"])["Parameter"]["Value"]
-    try:
-        json.loads(value)
-    except ValueError as error:
-        return f"is not JSON ({error}); the service only observes"
+    faults = "; ".join(f"{fault.path}: {fault.what} ({fault.remedy})" for fault in faults_of(value))
+    return f"is not valid, so the service only observes: {faults}" if faults else None
 
 
 check("notification topic", topic)

@@ -1,7 +1,7 @@
 """Reads $.incident, $.evidence, $.diagnosis, $.decision, $.change, $.verification.
 
 Writes $.decision.
-Raises EvidenceMissingError, AccessDeniedError, TransientServiceError.
+Raises EvidenceMissingError, AccessDeniedError, TransientServiceError, ConfigurationError.
 """
 
 from autorepair.steps.determine_action import DetermineActionInput, determine_action

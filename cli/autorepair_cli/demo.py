@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -73,7 +75,10 @@ def demo(folder: Path, out: Path) -> None:
 
 def require_writable(out: Path) -> None:
     """Try whether the result file can be written at the end. Raises OSError if not."""
-    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), out.parent) from error
     draft = _draft(out)
     draft.touch()
     draft.unlink()

@@ -24,6 +24,7 @@ from autorepair_cli.service import told_in_a_line
 
 ADVISORS: tuple[AdvisorName, ...] = ("none", "bedrock")
 PLAIN_PROGRESS_EVERY = 25
+OUR_CASES = Path(__file__).resolve().parents[2] / "tests" / "cases"
 
 
 class Concluded(NamedTuple):
@@ -36,7 +37,7 @@ class Concluded(NamedTuple):
 
 @click.command()
 @click.argument(
-    "cases", metavar="[DIR]", type=click.Path(exists=True, path_type=Path), default="tests/cases"
+    "cases", metavar="[DIR]", type=click.Path(exists=True, path_type=Path), default=OUR_CASES
 )
 @click.option(
     "--advisor",
@@ -58,7 +59,8 @@ def evaluate(cases: Path, advisor: AdvisorName, out: Path | None) -> None:
     single one). The service's own steps run on it: collect, diagnose, decide. Every case counts
     as enrolled, under a policy that lets every repair through up to Lambda's own limits; whatever
     would be applied or asked for is the repair. Cases without an expected answer are concluded and
-    not scored. Without DIR: tests/cases.
+    not scored. A line of a case that could not be run has a member `error`; one that could not be
+    read has no line. Without DIR: the cases of this project, tests/cases.
 
     Ends with 1 if a file could not be read or run, or a forbidden action was proposed, and with 0
     otherwise, whatever the score.
@@ -111,15 +113,16 @@ def score_of(concluded: list[Concluded]) -> Score:
 
 
 def _unanswered(case_id: str, trouble: str) -> Line:
-    """Give the line of a case that broke the run: it says nothing."""
+    """Give the line of a case that broke the run: ``error`` tells it from an abstention."""
     return {
         "id": case_id,
         "root_cause": RootCause.INSUFFICIENT_EVIDENCE,
         "confidence": 0.0,
         "source": "none",
         "repair": None,
-        "why": trouble,
+        "why": "it could not be run",
         "cited": [],
+        "error": trouble,
     }
 
 

@@ -11,9 +11,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from autorepair.domain.audit import AuditRecord, first_break
+from autorepair.domain.audit import AuditRecord, RecordKind, first_break
+from autorepair.domain.diagnosis import Diagnosis
 from autorepair.domain.errors import IncidentUnknownError
+from autorepair.domain.evidence import EvidenceSummary
+from autorepair.views.evidence_text import evidence_lines
 from autorepair.views.story import IncidentLine, Passage, line_of, lines_of, story_of
+from autorepair_cli.recorded_values import first_of
 from autorepair_cli.service import Service, speaks_to_the_service
 from autorepair_cli.span import since as moment_of
 
@@ -59,6 +63,7 @@ def incidents(
         click.echo(json.dumps([line.as_json() for line in lines], indent=2, ensure_ascii=False))
     elif lines:
         console().print(_table(lines))
+        _tell_how_to_answer(lines)
     else:
         click.echo(f"no incidents since {began:%Y-%m-%d %H:%M} UTC")
 
@@ -72,11 +77,20 @@ def incidents(
     help="Print a case for `autorepair evaluate` instead: the stored evidence, masked, and what "
     "was concluded then as the answer, for a person to review.",
 )
+@click.option(
+    "--evidence",
+    "with_evidence",
+    is_flag=True,
+    help="Tell also what lies in the evidence bucket: each kind of failure with its count, when it "
+    "began, what climbs, and the words that the diagnosis cites. They are masked.",
+)
 @speaks_to_the_service
-def show(service: Service, incident: str, *, as_json: bool, as_case: bool) -> None:
+def show(
+    service: Service, incident: str, *, as_json: bool, as_case: bool, with_evidence: bool
+) -> None:
     """Tell all that the record says of INCIDENT: evidence, diagnosis, decision, change, proof."""
-    if as_json and as_case:
-        raise click.UsageError("--json and --as-case exclude each other")
+    if as_json + as_case + with_evidence > 1:
+        raise click.UsageError("--json, --as-case and --evidence exclude each other")
     records = service.audit.chain_of(incident)
     if not records:
         raise IncidentUnknownError(f"there is no record of an incident {incident}")
@@ -93,6 +107,8 @@ def show(service: Service, incident: str, *, as_json: bool, as_case: bool) -> No
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
         return
     _tell(records, broken)
+    if with_evidence:
+        _tell_evidence(service, records)
 
 
 def console() -> Console:
@@ -129,6 +145,24 @@ def _table(lines: list[IncidentLine]) -> Table:
     return table
 
 
+def _tell_how_to_answer(lines: list[IncidentLine]) -> None:
+    out = console()
+    for line in lines:
+        for told in _question(line):
+            out.print(Text(told), soft_wrap=True)
+
+
+def _question(line: IncidentLine) -> tuple[str, ...]:
+    """Say what a waiting incident asks for, until when, and how it is answered."""
+    if line.answer_command is None:
+        return ()
+    until = f" until {line.answer_until:%Y-%m-%d %H:%M:%S} UTC" if line.answer_until else ""
+    return (
+        f"{line.incident_id} asks{until}: {line.plan or 'see its plan'}",
+        f"  {line.answer_command}    (or reject)",
+    )
+
+
 def _outcome(line: IncidentLine) -> Text:
     if line.outcome is not None:
         return Text(line.outcome.value)
@@ -148,10 +182,25 @@ def _tell(records: tuple[AuditRecord, ...], broken: int | None) -> None:
         ("outcome", _outcome(line).plain),
     ):
         out.print(Text(f"  {label:<11}{told}"), soft_wrap=True)
+    for told in _question(line):
+        out.print(Text(told, style="yellow"), soft_wrap=True)
     for passage in story_of(records):
         _print(out, passage)
     out.print()
     out.print(_verdict(records, broken), soft_wrap=True)
+
+
+def _tell_evidence(service: Service, records: tuple[AuditRecord, ...]) -> None:
+    evidence = service.evidence_of(
+        first_of(records, RecordKind.EVIDENCE_COLLECTED, EvidenceSummary)
+    )
+    has_diagnosis = any(r.entry.kind is RecordKind.DIAGNOSIS_MADE for r in records)
+    diagnosis = first_of(records, RecordKind.DIAGNOSIS_MADE, Diagnosis) if has_diagnosis else None
+    out = console()
+    out.print()
+    out.print(Text("evidence", style="bold cyan"))
+    for told in evidence_lines(evidence, diagnosis):
+        out.print(Text(f"     · {told}"), soft_wrap=True)
 
 
 def _print(out: Console, passage: Passage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import threading
 from pathlib import Path
@@ -54,7 +55,13 @@ def up(port: int, faults_file: Path | None, approval: Literal["auto", "ask"] | N
             stopped.wait()
             click.echo("stopping")
     except (SamError, OSError) as error:
-        raise click.ClickException(f"the lab did not start: {error}") from error
+        raise click.ClickException(f"the lab did not start: {_told(error, port)}") from error
+
+
+def _told(error: Exception, port: int) -> str:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return f"port {port} is in use; choose another, or leave --port away for a free one"
+    return str(error)
 
 
 def _faults(path: Path | None) -> tuple[Fault, ...]:

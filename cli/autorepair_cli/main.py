@@ -11,6 +11,8 @@ from autorepair_cli.answering import approve, reject
 from autorepair_cli.audit import audit
 from autorepair_cli.docs import docs
 from autorepair_cli.incidents import incidents, show
+from autorepair_cli.pausing import pause, resume
+from autorepair_cli.policy import policy
 
 IN_THE_LAB = {name: f"autorepair_cli.{name}" for name in ("demo", "invoke", "lab")}
 """Commands that need the emulated account: seconds to import, and not there for operators who
@@ -51,5 +53,5 @@ def main() -> None:
     """Diagnose and repair failing Lambda functions, with proof, limits and a record."""
 
 
-for command in (approve, audit, docs, incidents, reject, show):
+for command in (approve, audit, docs, incidents, pause, policy, reject, resume, show):
     main.add_command(command)

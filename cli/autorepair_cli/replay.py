@@ -75,7 +75,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("evidence", f"{found}{len(evidence.gaps)} gaps"),
         ("root cause", cause),
         ("because", diagnosis.why),
-        ("cites", ", ".join(diagnosis.cites) or "-"),
+        *(("cites", quote) for quote in diagnosis.quotes or ("-",)),
         ("decision", f"{decision.action}: {decision.reason}"),
     ]
 

@@ -13,6 +13,7 @@ import boto3
 import click
 from botocore.exceptions import BotoCoreError, NoCredentialsError, PartialCredentialsError
 
+from autorepair.aws.announcer import EventBridgeAnnouncer
 from autorepair.aws.approvals import TaskTokenApprovals
 from autorepair.aws.audit_trail import DynamoAuditTrail
 from autorepair.aws.clients import Clients
@@ -21,6 +22,8 @@ from autorepair.aws.digests import Digester
 from autorepair.aws.errors import is_missing
 from autorepair.aws.evidence_store import S3EvidenceStore
 from autorepair.aws.identity import StsIdentity
+from autorepair.aws.pauses import DynamoPauses
+from autorepair.aws.policies import SsmPolicyParameter
 from autorepair.domain.errors import AutoRepairError
 from autorepair.domain.evidence import Evidence, EvidenceSummary
 from autorepair.ports import AnswerPorts
@@ -36,6 +39,9 @@ class Service:
     answering: AnswerPorts
     identity: StsIdentity
     clock: SystemClock
+    pauses: DynamoPauses
+    policy: SsmPolicyParameter
+    announcer: EventBridgeAnnouncer
     evidence_of: Callable[[EvidenceSummary], Evidence]
     """Fetches the evidence that a summary points to."""
 
@@ -43,7 +49,8 @@ class Service:
 def connect(environment: str | None, region: str | None) -> Service:
     """Find the service in the account that the usual AWS variables point to.
 
-    Without ``environment`` AUDIT_TABLE and STATE_TABLE name the tables, and else ENVIRONMENT.
+    Without ``environment`` AUDIT_TABLE, STATE_TABLE, POLICY_PARAMETER and EVENT_BUS name the parts,
+    and else ENVIRONMENT.
 
     Raises:
         click.ClickException: No Region is set, or the profile is not there.
@@ -59,6 +66,17 @@ def connect(environment: str | None, region: str | None) -> Service:
         answering=AnswerPorts(clock=clock, audit=audit, approvals=approvals),
         identity=StsIdentity(aws.sts),
         clock=clock,
+        pauses=DynamoPauses(aws.dynamodb, table=_table("state", environment), clock=clock),
+        policy=SsmPolicyParameter(
+            aws.ssm,
+            parameter=_named(
+                "POLICY_PARAMETER", f"/lambda-auto-repair/{_which(environment)}/policy", environment
+            ),
+        ),
+        announcer=EventBridgeAnnouncer(
+            aws.events,
+            bus=_named("EVENT_BUS", f"lambda-auto-repair-{_which(environment)}", environment),
+        ),
         evidence_of=functools.partial(_evidence_of, aws),
     )
 
@@ -122,7 +140,14 @@ def _region() -> str:
 
 
 def _table(kind: str, environment: str | None) -> str:
-    named = os.environ.get(f"{kind.upper()}_TABLE")
-    if named and environment is None:
-        return named
-    return f"lambda-auto-repair-{kind}-{environment or os.environ.get('ENVIRONMENT') or 'dev'}"
+    default = f"lambda-auto-repair-{kind}-{_which(environment)}"
+    return _named(f"{kind.upper()}_TABLE", default, environment)
+
+
+def _named(variable: str, default: str, environment: str | None) -> str:
+    named = os.environ.get(variable)
+    return named if named and environment is None else default
+
+
+def _which(environment: str | None) -> str:
+    return environment or os.environ.get("ENVIRONMENT") or "dev"

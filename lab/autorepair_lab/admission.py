@@ -158,10 +158,12 @@ class Admission:
 
     def _declare(self, patient: Patient) -> None:
         for name, entry in patient.known_config.items():
-            is_secret = entry.get("type") == "literal"
+            # What a SecureString holds is compared with nothing before the write.
+            is_secret = entry.get("secure") is True
+            declared = {key: value for key, value in entry.items() if key != "secure"}
             self._clients.ssm.put_parameter(
                 Name=f"{self._known_config_prefix}/{patient.function_name}/{name}",
-                Value=json.dumps(entry),
+                Value=json.dumps(declared),
                 Type="SecureString" if is_secret else "String",
                 Overwrite=True,
             )

@@ -40,7 +40,13 @@ class Script(ScriptedLambda):
         self.stubber.add_response("get_function_concurrency", answer, {"FunctionName": ARN})
         return self
 
-    def reserves(self, executions: int) -> Script:
+    def has_reserved(self, executions: int) -> Script:
+        answer = {"ReservedConcurrentExecutions": executions}
+        self.stubber.add_response("get_function_concurrency", answer, {"FunctionName": ARN})
+        return self
+
+    def reserves(self, executions: int, *, was: int = 5) -> Script:
+        self.has_reserved(was)
         self.stubber.add_response(
             "put_function_concurrency",
             {"ReservedConcurrentExecutions": executions},
@@ -138,10 +144,58 @@ def test_a_reservation_that_another_write_came_on_top_of_is_not_called_made(
     script.ends()
 
 
-def test_a_lost_answer_is_settled_by_looking(account: Account, script: Script) -> None:
-    script.shows(reserved=5).drops("put_function_concurrency").shows(reserved=20)
+@pytest.mark.parametrize("readings_behind", [1, 2, 5])
+def test_a_reading_that_lags_behind_our_own_write_is_not_believed(
+    account: Account, script: Script, readings_behind: int
+) -> None:
+    script.shows(reserved=5).reserves(20)
+    for _ in range(readings_behind):
+        script.shows(reserved=5)
+    script.shows(reserved=20)
     assert script.functions.apply(change(account, FIVE, TWENTY)).reserved_concurrency == 20
-    script.shows(reserved=5).drops("put_function_concurrency").shows(reserved=5)
+    script.ends()
+
+
+def test_a_reading_that_lags_behind_a_moved_alias_is_not_believed(
+    account: Account, script: Script
+) -> None:
+    script.shows().points("42").points("42", "a7").moves("41", "a7")
+    script.shows().points("42").shows().points("42").shows().points("41")
+    assert script.functions.apply(change(account, BAD, GOOD)).alias_version == "41"
+    script.ends()
+
+
+def test_a_write_that_was_taken_and_never_shows_is_not_called_a_change_by_somebody_else(
+    account: Account, script: Script
+) -> None:
+    script.shows(reserved=5).reserves(20)
+    for _ in range(20):
+        script.shows(reserved=5)
+    with pytest.raises(TransientServiceError, match="taken"):
+        script.functions.apply(change(account, FIVE, TWENTY))
+
+
+def test_an_undoing_that_looks_done_is_looked_at_again_before_it_is_believed(
+    account: Account, script: Script
+) -> None:
+    cut_short = change(account, FIVE, TWENTY).inverse()
+    script.shows(reserved=5).shows(reserved=5).shows(reserved=20)
+    script.reserves(5, was=20).shows(reserved=5)
+    assert script.functions.apply(cut_short).reserved_concurrency == 5
+    script.ends()
+
+
+def test_a_stop_between_the_reading_and_the_write_is_seen(account: Account, script: Script) -> None:
+    script.shows(reserved=5).has_reserved(0).shows(reserved=0).shows(reserved=0)
+    with pytest.raises(StaleConfigurationError):
+        script.functions.apply(change(account, FIVE, TWENTY))
+    script.ends()
+
+
+def test_a_lost_answer_is_settled_by_looking(account: Account, script: Script) -> None:
+    script.shows(reserved=5).has_reserved(5).drops("put_function_concurrency").shows(reserved=20)
+    assert script.functions.apply(change(account, FIVE, TWENTY)).reserved_concurrency == 20
+    script.shows(reserved=5).has_reserved(5).drops("put_function_concurrency").shows(reserved=5)
     with pytest.raises(TransientServiceError):
         script.functions.apply(change(account, FIVE, TWENTY))
     script.ends()
@@ -150,7 +204,7 @@ def test_a_lost_answer_is_settled_by_looking(account: Account, script: Script) -
 def test_what_would_leave_others_too_little_is_refused_by_lambda(
     account: Account, script: Script
 ) -> None:
-    script.shows(reserved=5)
+    script.shows(reserved=5).has_reserved(5)
     script.failing("put_function_concurrency", "InvalidParameterValueException")
     with pytest.raises(ChangeRefusedError):
         script.functions.apply(change(account, FIVE, TWENTY))
@@ -169,7 +223,7 @@ def test_what_was_cut_short_is_taken_back_only_where_it_leads_back_exactly(
     account: Account, script: Script
 ) -> None:
     cut_short = change(account, FIVE, TWENTY).inverse()
-    script.shows(reserved=20).reserves(5).shows(reserved=5)
+    script.shows(reserved=20).reserves(5, was=20).shows(reserved=5)
     assert script.functions.apply(cut_short).reserved_concurrency == 5
     for theirs in ({"reserved": 21}, {"reserved": 20, "MemorySize": 1024}):
         script.shows(**theirs)

@@ -106,6 +106,24 @@ def test_an_incident_that_began_before_the_span_is_listed_whole(
     assert (one["root_cause"], one["outcome"]) == ("timeout_too_low", "expired")
 
 
+@pytest.mark.parametrize("command", [("incidents", "--open"), ("show", "inc-1")])
+def test_a_waiting_incident_tells_its_plan_its_deadline_and_how_to_answer(
+    trail: DynamoAuditTrail, run: Run, command: tuple[str, ...]
+) -> None:
+    write_incident(trail, "inc-1")
+    told = run(*command).output
+    asked_at = trail.chain_of("inc-1")[3].entry.at
+    until = asked_at + timedelta(seconds=60)
+    assert f"asks until {until:%Y-%m-%d %H:%M:%S} UTC: timeout 3 s → timeout 6 s" in told
+    assert f"autorepair approve inc-1 --plan {PLAN[:12]}" in told
+
+
+def test_an_incident_that_has_ended_asks_for_nothing(trail: DynamoAuditTrail, run: Run) -> None:
+    write_incident(trail, "inc-1", outcome="expired")
+    for command in (("incidents",), ("show", "inc-1")):
+        assert "autorepair approve" not in run(*command).output
+
+
 def test_an_empty_list_says_so(run: Run) -> None:
     assert "no incidents since" in run("incidents", "--since", "2020-01-01").output
 

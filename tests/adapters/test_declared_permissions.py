@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, get_args
 
 import pytest
 
 from adapters.account import ARN, AUDIT_TABLE, NAME, NOW, STATE_TABLE, TARGET, Account, incident
+from adapters.actions import actions_called
 from adapters.indexed import indexed_trail
 from autorepair.aws.admissions import DynamoAdmissions
 from autorepair.aws.alarms import CloudWatchAlarms
@@ -17,7 +16,6 @@ from autorepair.aws.announcer import EventBridgeAnnouncer
 from autorepair.aws.approvals import TaskTokenApprovals
 from autorepair.aws.audit_trail import DynamoAuditTrail
 from autorepair.aws.callers import LambdaCallers
-from autorepair.aws.clients import ServiceName
 from autorepair.aws.configuration_snapshots import ConfigurationSnapshots
 from autorepair.aws.enrolment import TaggedFunctions
 from autorepair.aws.evidence_store import S3EvidenceStore
@@ -51,26 +49,6 @@ from autorepair.domain.standing import SettingBeside, holds, standing
 
 Use = Callable[[Account], object]
 ALIAS = TARGET.model_copy(update={"qualifier": "live"})
-# Where IAM names a service otherwise than boto3.
-IAM_PREFIXES = {"stepfunctions": "states", "resourcegroupstaggingapi": "tag"}
-
-
-@contextmanager
-def actions_called(account: Account) -> Iterator[set[str]]:
-    """Note, as IAM actions, what the shared clients are called for."""
-    noted: set[str] = set()
-    with ExitStack() as stack:
-        for service in get_args(ServiceName):
-            client: Any = account.clients._client(service).made
-
-            prefix_now = IAM_PREFIXES.get(service, service)
-
-            def note(model: Any, prefix: str = prefix_now, **_: object) -> None:  # noqa: ANN401
-                noted.add(f"{prefix}:{model.name}")
-
-            client.meta.events.register("before-call", note)
-            stack.callback(client.meta.events.unregister, "before-call", note)
-        yield noted
 
 
 def state(account: Account) -> DynamoIncidentState:
@@ -84,6 +62,11 @@ def audit(account: Account) -> DynamoAuditTrail:
 def open_twice(account: Account) -> None:
     state(account).open(incident("i1"))
     state(account).open(incident("i2"))
+
+
+def open_and_close(account: Account) -> None:
+    state(account).open(incident())
+    state(account).close(incident())
 
 
 def contend_for_the_lease(account: Account) -> None:
@@ -287,7 +270,7 @@ STORE = S3EvidenceStore.permissions
 # A use may also do what it takes to have something to use; that is in the third column.
 USES: list[tuple[Use, frozenset[str], set[str]]] = [
     (open_twice, STATE["open"], set()),
-    (lambda a: state(a).close(incident()), STATE["close"], set()),
+    (open_and_close, STATE["close"], set()),
     (contend_for_the_lease, STATE["acquire_lease"], set()),
     (release, STATE["release_lease"], set()),
     (lambda a: state(a).open_incident(TARGET), STATE["open_incident"], set()),
@@ -306,7 +289,7 @@ USES: list[tuple[Use, frozenset[str], set[str]]] = [
         TaggedFunctions.permissions["function_arns"],
         set(),
     ),
-    (lambda a: state(a).is_paused(), STATE["is_paused"], set()),
+    (lambda a: state(a).pause_in_force(), STATE["pause_in_force"], set()),
     (remember, STATE["remember_change"], set()),
     (lambda a: state(a).remembered_change(incident()), STATE["remembered_change"], set()),
     (

@@ -75,7 +75,7 @@ def test_evidence_is_masked_before_it_is_stored(account: Account, store: S3Evide
     assert "abcdef1234567890" not in body
     line = store.get(summary).log_lines[0].message
     assert line.startswith("login failed for mysql://app:[masked-")
-    assert len(set(re.findall(r"-([0-9a-f]{8})\]", line))) == 1, "one value, one mask"
+    assert len(set(re.findall(r"-([0-9a-f]{12})\]", line))) == 1, "one value, one mask"
 
 
 def test_the_same_evidence_is_stored_once(account: Account, store: S3EvidenceStore) -> None:

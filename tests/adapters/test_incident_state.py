@@ -48,6 +48,18 @@ def test_an_incident_does_not_close_another_one(state: DynamoIncidentState) -> N
     assert state.open(incident("i3")).incident_id == "i1"
 
 
+def test_only_an_incident_that_was_open_starts_the_cooldown(state: DynamoIncidentState) -> None:
+    state.close(incident("i1"))
+    assert state.last_closed(TARGET) is None
+    state.open(incident("i2"))
+    state.close(incident("i1"))
+    assert state.last_closed(TARGET) is None
+    state.close(incident("i2"))
+    closed = state.last_closed(TARGET)
+    assert closed is not None
+    assert closed.incident_id == "i2"
+
+
 def test_an_incident_that_nobody_closed_expires(
     account: Account, state: DynamoIncidentState
 ) -> None:
@@ -111,12 +123,12 @@ def test_of_many_writers_one_gets_the_lease(state: DynamoIncidentState) -> None:
 
 
 def test_a_pause_holds_until_it_is_taken_away(account: Account, state: DynamoIncidentState) -> None:
-    assert not state.is_paused()
+    assert not state.pause_in_force()
     key = {"pk": {"S": "pause"}, "sk": {"S": "pause"}}
     account.clients.dynamodb.put_item(TableName=STATE_TABLE, Item=key)
-    assert state.is_paused()
+    assert state.pause_in_force()
     account.clients.dynamodb.delete_item(TableName=STATE_TABLE, Key=key)
-    assert not state.is_paused()
+    assert not state.pause_in_force()
 
 
 def test_a_pause_with_an_end_ends(account: Account, state: DynamoIncidentState) -> None:
@@ -126,9 +138,9 @@ def test_a_pause_with_an_end_ends(account: Account, state: DynamoIncidentState) 
         Item={"pk": {"S": "pause"}, "sk": {"S": "pause"}, "expires_at": {"N": end}},
     )
 
-    assert state.is_paused()
+    assert state.pause_in_force()
     account.clock.move(timedelta(hours=1))
-    assert not state.is_paused()
+    assert not state.pause_in_force()
 
 
 def test_a_change_is_remembered_as_it_was_told_last(state: DynamoIncidentState) -> None:

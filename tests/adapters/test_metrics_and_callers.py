@@ -65,6 +65,17 @@ def test_metrics_are_read_over_all_pages_oldest_first(account: Account) -> None:
     assert len({s.id for s in series}) == len(series) == 9
 
 
+def test_metrics_of_which_a_part_is_missing_in_the_end_are_not_taken_for_all(
+    account: Account,
+) -> None:
+    client: Any = account.clients._session.client("cloudwatch")
+    with Stubber(client) as stubber:
+        part = {"Id": "errors_sum", "Timestamps": [], "Values": [], "StatusCode": "PartialData"}
+        stubber.add_response("get_metric_data", {"MetricDataResults": [part]})
+        with pytest.raises(TransientServiceError, match="errors_sum"):
+            CloudWatchMetrics(client).read(TARGET, start=START, end=END)
+
+
 def test_metrics_are_asked_for_the_function_as_a_whole(account: Account) -> None:
     client: Any = account.clients._session.client("cloudwatch")
     asked: list[dict[str, Any]] = []

@@ -70,3 +70,14 @@ def test_evidence_that_is_gone_is_told_in_a_line(account: Account) -> None:
     assert result.exit_code == 1
     assert "Traceback" not in result.output
     assert "s3:GetObject" in result.output
+
+
+def test_the_evidence_of_an_incident_is_told_with_what_the_diagnosis_cites(past: Run) -> None:
+    result = CliRunner().invoke(main, ["show", "inc-1", "--evidence"])
+    assert result.exit_code == 0, result.output
+    failed = len(past.evidence.failures)
+    assert f"{len(past.evidence.invocations)} invocations, {failed} failed" in result.output
+    assert "first failure" in result.output
+    assert "cited" in result.output
+    assert past.evidence.signatures
+    assert f"{past.evidence.signatures[0].count} x " in result.output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -17,7 +18,11 @@ from autorepair.aws.incident_state import DynamoIncidentState
 from autorepair.aws.standing_alarms import CloudWatchStandingAlarms
 from autorepair.aws.unsent_messages import DynamoUnsentMessages
 from autorepair.domain.change import Change, ChangeRecord, TimeoutSetting
-from autorepair.domain.errors import AccessDeniedError, TransientServiceError
+from autorepair.domain.errors import (
+    AccessDeniedError,
+    RecordUnreadableError,
+    TransientServiceError,
+)
 from autorepair.steps.alarm_event import read_event
 from autorepair.watch import Execution, Unsent
 
@@ -317,6 +322,48 @@ def test_a_newer_message_of_an_incident_takes_the_place_and_is_not_forgotten_wit
     messages.forget(unsent(minutes=5))
     messages.forget(unsent(minutes=5))
     assert list(messages.kept()) == []
+
+
+def test_a_message_that_was_sent_says_as_what(messages: DynamoUnsentMessages) -> None:
+    messages.keep(unsent())
+    messages.keep(sent := replace(unsent(), sent_as="message-7"))
+    assert list(messages.kept()) == [sent]
+    messages.forget(sent)
+    assert list(messages.kept()) == []
+
+
+@pytest.mark.parametrize("foreign", ["{}", "no JSON"])
+def test_a_message_of_another_version_does_not_keep_back_the_others(
+    account: Account, messages: DynamoUnsentMessages, foreign: str
+) -> None:
+    messages.keep(unsent(1))
+    messages.keep(unsent(2, minutes=5))
+    account.clients.dynamodb.update_item(
+        TableName=STATE_TABLE,
+        Key={"pk": {"S": "incident#i1"}, "sk": {"S": "message"}},
+        UpdateExpression="SET incident = :it",
+        ExpressionAttributeValues={":it": {"S": foreign}},
+    )
+    kept = messages.kept()
+    assert next(kept) == unsent(2, minutes=5)
+    with pytest.raises(RecordUnreadableError, match="incident#i1"):
+        next(kept)
+
+
+def test_an_incident_of_another_version_does_not_keep_back_the_others(
+    account: Account, state: DynamoIncidentState
+) -> None:
+    state.open(incident("i1"))
+    state.remember_change(second := incident("i2"), change_record("applied"))
+    account.clients.dynamodb.update_item(
+        TableName=STATE_TABLE,
+        Key={"pk": {"S": f"target#{ARN}"}, "sk": {"S": "open"}},
+        UpdateExpression="REMOVE incident",
+    )
+    unsettled = state.unsettled()
+    assert next(unsettled).incident == second
+    with pytest.raises(RecordUnreadableError):
+        next(unsettled)
 
 
 def test_an_unsent_message_is_no_unsettled_incident(

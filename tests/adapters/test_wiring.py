@@ -18,6 +18,7 @@ from autorepair.aws.clients import Clients, LazyClient
 from autorepair.domain.errors import (
     ConfigurationError,
     MalformedEventError,
+    PolicyUnreadableError,
     TransientServiceError,
 )
 from autorepair.domain.value import Value
@@ -106,6 +107,27 @@ def test_a_step_gets_its_input_and_gives_its_key(
     assert line["function_request_id"] == "request-1"
     assert SECRET not in log.getvalue()
     assert '"NameItSucceeded":[1.0]' in capsys.readouterr().out
+
+
+class WithoutPolicy(Value):
+    pass
+
+
+def test_a_policy_that_cannot_be_read_is_counted_with_the_step_that_met_it(
+    log: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def do_without(_given: NameItInput, ports: Ports) -> WithoutPolicy:
+        with pytest.raises(PolicyUnreadableError):
+            ports.policies.current()
+        return WithoutPolicy()
+
+    wiring.handler_for(NameItInput, do_without)({"name": "orders"}, Context())  # type: ignore[arg-type]  # what Lambda passes
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (told["PolicyUnreadable"], told["DoWithoutSucceeded"]) == ([1.0], [1.0])
+    (metrics,) = told["_aws"]["CloudWatchMetrics"]
+    assert (metrics["Namespace"], metrics["Dimensions"]) == ("LambdaAutoRepair", [["service"]])
+    assert told["service"] == "lambda-auto-repair"
+    assert lines(log)
 
 
 def test_the_incident_is_found_one_level_deeper_too(log: io.StringIO) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
+import requests
+from moto.server import ThreadedMotoServer
 
 ROOT = Path(__file__).parents[2]
 
@@ -84,3 +89,59 @@ def test_a_deployment_that_cannot_be_read_is_no_success() -> None:
     assert done.returncode == 1
     assert "FAIL  stack lambda-auto-repair-dev" in done.stdout
     assert "ok  " not in done.stdout
+
+
+@pytest.fixture
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    # What one server holds is the process's: the next test begins with an empty account.
+    requests.post(f"http://{host}:{port}/moto-api/reset", timeout=10)
+    server.stop()
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        ("{}", "ok    policy parameter"),
+        ('{"modes": {"set_timeout": "sometimes"}}', "FAIL  policy parameter: is not valid"),
+        ("{not JSON", "FAIL  policy parameter: is not valid"),
+    ],
+)
+def test_a_policy_that_the_service_would_not_act_under_is_found(
+    endpoint: str, policy: str, told: str
+) -> None:
+    aws = {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+    }
+    template = {
+        "Resources": {
+            "Policy": {
+                "Type": "AWS::SSM::Parameter",
+                "Properties": {"Name": "/p", "Type": "String", "Value": policy},
+            }
+        },
+        "Outputs": {"PolicyParameterName": {"Value": "/p"}},
+    }
+    boto3.client(
+        "cloudformation",
+        region_name="us-east-1",
+        endpoint_url=endpoint,
+        aws_access_key_id="none",
+        aws_secret_access_key="none",
+    ).create_stack(StackName="lambda-auto-repair-dev", TemplateBody=json.dumps(template))
+    done = subprocess.run(
+        [ROOT / "validate-deployment.sh", "--environment", "dev", "--region", "us-east-1"],
+        env={**os.environ, **aws},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert told in done.stdout, done.stdout + done.stderr
+    if "sometimes" in policy:
+        assert "modes.set_timeout" in done.stdout

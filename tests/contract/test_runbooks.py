@@ -35,3 +35,7 @@ def test_a_runbook_names_the_repair_of_its_cause(cause: Cause) -> None:
 
 def test_no_runbook_is_left_over() -> None:
     assert {path.stem for path in KNOWLEDGE.glob("*.md")} == {cause.runbook for cause in CAUSES}
+
+
+def test_a_runbook_is_called_as_the_messages_call_it() -> None:
+    assert [c.label for c in CAUSES if c.runbook != c.label.value.replace("_", "-")] == []

@@ -296,6 +296,16 @@ def test_a_quick_step_is_reported_before_it_runs_into_its_timeout(stack: Templat
     assert longest <= 0.8 * 60_000
 
 
+def test_an_unreadable_policy_raises_an_alarm_that_speaks_and_turns_the_health_light() -> None:
+    monitoring = templates.load("stacks/monitoring.yaml")["Resources"]
+    alarm = monitoring["PolicyUnreadableAlarm"]["Properties"]
+    # As the steps send it: `test_wiring.py` reads it from their output.
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("LambdaAutoRepair", "PolicyUnreadable")
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": "lambda-auto-repair"}]
+    assert alarm["AlarmActions"] == [{"Ref": "NotificationTopicArn"}]
+    assert templates.mentions(monitoring["HealthAlarm"], "${PolicyUnreadableAlarm}")
+
+
 def test_every_step_is_watched_for_errors_and_timeouts(stack: Template) -> None:
     monitoring = templates.load("stacks/monitoring.yaml")
     # An alarm takes ten metrics, so Reconcile has one of its own.

@@ -186,7 +186,8 @@ class Runs:
     def _forget_open_incident(self) -> None:
         """What a run may have left open must not swallow the next one's alarm."""
         dynamodb, table = self._lab.clients.dynamodb, self._lab.ready.state_table
-        for kind in ("open", "lease", "cooldown"):
+        # Nor may what it repaired: the third time in a week is escalated.
+        for kind in ("open", "lease", "cooldown", "repairs"):
             key = self._open_key() | {"sk": {"S": kind}}
             dynamodb.delete_item(TableName=table, Key=key)
 

@@ -79,6 +79,14 @@ class Stage:
         self._configure(ORIGINAL_S)
         given = self.samples["execute_repair"]["incident"]
         self.incident = Incident.model_validate(given | {"id": f"inc-20260304-{self.number:010d}"})
+        # The third repair of one kind in a week would be escalated.
+        self.lab.clients.dynamodb.delete_item(
+            TableName=self.lab.ready.state_table,
+            Key={
+                "pk": {"S": f"target#{self.incident.subject.function_arn}"},
+                "sk": {"S": "repairs"},
+            },
+        )
         self.state.open(self.incident)
 
     def invoke(self, step: Step, change: dict[str, Any] | None = None) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ def test_a_result_file_that_cannot_be_written_is_refused(tmp_path: Path) -> None
     out = tmp_path / "file" / "demo.json"
     done = CliRunner().invoke(demo, ["--patients", str(tmp_path / "patients"), "--out", str(out)])
     assert done.exit_code == 1
-    assert f"--out {out}: the result could not be written there" in done.output
+    assert f"--out {out}: the result could not be written there: Not a directory" in done.output
     assert "Starting" not in done.output
     assert "Traceback" not in done.output
 
@@ -65,3 +66,14 @@ def test_a_step_has_to_be_named() -> None:
     done = CliRunner().invoke(invoke, ["--", ""])
     assert done.exit_code == 1
     assert "name a step: make invoke STEP=ParseAlarmEvent" in done.output
+
+
+def test_a_port_in_use_is_told_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = CliRunner().invoke(lab, ["up", "--port", port])
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1] == (
+        f"Error: the lab did not start: port {port} is in use; choose another, or leave --port "
+        "away for a free one"
+    )

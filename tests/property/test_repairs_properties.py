@@ -28,6 +28,7 @@ from autorepair.domain.diagnosis import (
     VersionNeed,
 )
 from autorepair.domain.evidence import AccountConcurrency, Alias, Caller, PublishedVersion
+from autorepair.domain.ledger import History
 from autorepair.domain.policy import Caps, Mode, Policy
 from autorepair.domain.standing import standing, with_setting
 from autorepair.repairs.guardrails import decide
@@ -235,7 +236,7 @@ def test_no_guardrail_has_to_stop_what_a_planner_made_under_the_same_policy(
         policy,
         configuration,
         step=1,
-        is_paused=False,
+        history=History(incident_id="inc-1"),
         gaps=(),
         now=NOON,
     )
@@ -246,7 +247,7 @@ def test_no_guardrail_has_to_stop_what_a_planner_made_under_the_same_policy(
         policy,
         configuration,
         step=1,
-        is_paused=False,
+        history=History(incident_id="inc-1"),
         gaps=(),
         now=NOON,
     )

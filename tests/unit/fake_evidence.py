@@ -153,6 +153,7 @@ def summary_of(evidence: Evidence, *, key: str) -> EvidenceSummary:
         failures=len(evidence.failures),
         log_lines=len(evidence.log_lines),
         changes=len(evidence.changes),
+        log_group=evidence.configuration.log_group,
         first_invocation_at=min((i.started_at for i in evidence.invocations), default=None),
         last_invocation_at=max((i.started_at for i in evidence.invocations), default=None),
         gaps=evidence.gaps,

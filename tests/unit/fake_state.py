@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from autorepair.domain.audit import AuditRecord, Entry, RecordKind, chain, first_break
 from autorepair.domain.change import ChangeRecord
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.errors import LeaseHeldError
 from autorepair.domain.incident import Incident, Target
+from autorepair.domain.ledger import AccountLedger, Booking, Ledger
+from autorepair.domain.pause import Pause
 from autorepair.domain.snapshot import Snapshot, SnapshotReason
 from autorepair.ports import Lease, OpenIncident
 from autorepair.watch import ClosedIncident, Unsettled
 from unit.fake_rules import FakeClock
+
+ResultT = TypeVar("ResultT")
+PAUSE = Pause(by="duty", since=datetime(2026, 3, 4, 11, 0, tzinfo=UTC), why="migration")
 
 
 class FakeAudit:
@@ -80,11 +86,11 @@ class FakeState:
     def close(self, incident: Incident) -> None:
         if incident.target is None:
             return
-        at = self._clock.now()
-        self.closed[incident.subject.function_arn] = ClosedIncident(incident.id, at)
         standing = self.open_on.get(incident.subject.function_arn)
         if standing is not None and standing.incident_id == incident.id:
             del self.open_on[incident.subject.function_arn]
+            at = self._clock.now()
+            self.closed[incident.subject.function_arn] = ClosedIncident(incident.id, at)
 
     def acquire_lease(self, target: Target, *, holder: str, seconds: int) -> Lease:
         held = self.leases.get(target.function_arn)
@@ -100,8 +106,8 @@ class FakeState:
         if self.leases.get(lease.function_arn) == lease:
             del self.leases[lease.function_arn]
 
-    def is_paused(self) -> bool:
-        return self.has_pause
+    def pause_in_force(self) -> Pause | None:
+        return PAUSE if self.has_pause else None
 
     def remember_change(self, incident: Incident, record: ChangeRecord) -> None:
         self.incidents.setdefault(incident.id, incident)
@@ -111,8 +117,33 @@ class FakeState:
         kept = self.remembered.get(incident.id)
         return kept[-1] if kept else None
 
+    def change_of(self, incident_id: str) -> ChangeRecord | None:
+        kept = self.remembered.get(incident_id)
+        return kept[-1] if kept else None
+
     def keep_task_token(self, incident: Incident, token: str, *, seconds: int) -> None:
         self.tokens[incident.id] = (token, seconds)
+
+
+class FakeLedger:
+    """The ledger of every function, and of the account; ``before_update`` plays others in."""
+
+    def __init__(self) -> None:
+        self.of_function: dict[str, tuple[Booking, ...]] = {}
+        self.of_account = AccountLedger()
+        self.before_update: list[Callable[[], None]] = []
+
+    def update(self, target: Target, revise: Callable[[Ledger], tuple[Ledger, ResultT]]) -> ResultT:
+        if self.before_update:
+            self.before_update.pop(0)()
+        wanted, result = revise(self.of(target.function_arn))
+        self.of_function[target.function_arn] = wanted.of_function
+        self.of_account = wanted.of_account
+        return result
+
+    def of(self, function_arn: str) -> Ledger:
+        bookings = self.of_function.get(function_arn, ())
+        return Ledger(of_function=bookings, of_account=self.of_account)
 
 
 class FakeSnapshots:

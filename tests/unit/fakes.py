@@ -30,7 +30,7 @@ from unit.fake_evidence import (
 from unit.fake_functions import ACCOUNT, ARN, NAME, NOW, REGION, FakeFunctions, configuration
 from unit.fake_people import FakeAnnouncer, FakeNotifier, FakeUnsentMessages, Sent
 from unit.fake_rules import FakeClock, FakePolicies
-from unit.fake_state import FakeAudit, FakeSnapshots, FakeState
+from unit.fake_state import FakeAudit, FakeLedger, FakeSnapshots, FakeState
 from unit.fake_watch import FakeEnrolment, FakeExecutions, FakeStandingAlarms
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "FakeExecutions",
     "FakeFunctions",
     "FakeKnownConfig",
+    "FakeLedger",
     "FakeLogs",
     "FakeMetricFilters",
     "FakeMetrics",
@@ -89,6 +90,7 @@ class World:
     policies: FakePolicies = field(default_factory=lambda: FakePolicies(Policy()))
     evidence: FakeEvidenceStore = field(default_factory=FakeEvidenceStore)
     audit: FakeAudit = field(default_factory=FakeAudit)
+    ledger: FakeLedger = field(default_factory=FakeLedger)
     notifier: FakeNotifier = field(default_factory=FakeNotifier)
     unsent: FakeUnsentMessages = field(default_factory=FakeUnsentMessages)
     announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
@@ -124,6 +126,7 @@ class World:
             evidence=self.evidence,
             audit=self.audit,
             state=self.state,
+            ledger=self.ledger,
             notifier=self.notifier,
             unsent=self.unsent,
             announcer=self.announcer,

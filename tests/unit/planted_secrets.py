@@ -222,6 +222,24 @@ def _kinds() -> dict[str, _Maker]:
             s.text(_ALNUM, 40),
             ("Cookie: theme=dark; sid={}", '"set-cookie":"session={}; Path=/; HttpOnly"'),
         ),
+        "password that begins like a reference": lambda s: (
+            s.random.choice("$%({/<") + s.password(),
+            ("password={}", "{'db_password': '{}'}", 'PASSWORD = "{}"'),
+        ),
+        "password on a command line": lambda s: (
+            s.password(),
+            ("psql --password {} -h db", "sshpass -p {} ssh host", "curl -u app:{} https://x"),
+        ),
+        "password beside its name": lambda s: (
+            s.password(),
+            (
+                '[{"name":"DB_PASSWORD","value":"{}"},{"name":"PORT","value":"1"}]',
+                "<password>{}</password>",
+                "Access denied using password '{}'",
+                "Password\t:\t{}",
+            ),
+        ),
+        "row of a private key": lambda s: (s.text(_BASE64, 63) + "9", ("{}",)),
         "mail address": lambda s: (
             f"{s.text(string.ascii_lowercase, 7)}.{s.text(string.ascii_lowercase, 5)}@example.com",
             ("user {} not found", '{"email":"{}"}', "RCPT TO:<{}>"),

@@ -27,8 +27,10 @@ from autorepair.domain.advice_exhibits import exhibits
 from autorepair.domain.diagnosis import RootCause
 from autorepair.domain.errors import AdviceUnusableError
 from autorepair.domain.evidence import (
+    Caller,
     DeclaredVariable,
     Evidence,
+    Gap,
     LogLine,
     MetricSeries,
     RecentChange,
@@ -204,6 +206,21 @@ def test_a_huge_log_makes_no_huge_question() -> None:
             "metrics": series,
             "changes": changes,
             "configuration": configuration(env_names=tuple(f"{'N' * 300}{n}" for n in range(900))),
+            "declared": tuple(
+                DeclaredVariable(name=f"{'D' * 40}{n}", kind="ssm") for n in range(900)
+            ),
+            "callers": tuple(Caller(kind="other", source="s" * 500) for _ in range(500)),
+            "gaps": tuple(Gap(source=f"logs/{n}" * 30, reason="r" * 900) for n in range(500)),
+            "signatures": tuple(
+                Signature(
+                    template=f"{n} {'t' * 900}",
+                    count=1,
+                    first_at=NOW,
+                    last_at=NOW,
+                    first_line_id=f"event-{n}",
+                )
+                for n in range(300)
+            ),
         }
     )
     passages = [Passage("p" * 500, "runbook " * 5000), *(Passage("q", "text " * 300),) * 20]

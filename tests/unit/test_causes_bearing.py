@@ -196,11 +196,12 @@ UNTOLD = DeclaredVariable(name="TOKEN", kind="ssm", matches_current=None)
         ("invalid value", (OFF, FINE, UNTOLD), ("CARD",)),
         ("invalid value", (OFF, ALSO_OFF), None),
         ("invalid REGION", (FINE,), None),
-        ("invalid TOKEN", (UNTOLD,), None),
+        ("invalid TOKEN", (UNTOLD,), ("TOKEN",)),
+        ("invalid value", (UNTOLD,), None),
         ("invalid value", (), None),
     ],
 )
-def test_only_a_declared_variable_that_is_off_may_be_set_right(
+def test_only_a_declared_variable_that_may_be_off_may_be_set_right(
     said: str, variables: tuple[DeclaredVariable, ...], names: tuple[str, ...] | None
 ) -> None:
     found = declared(failing(said), *variables, is_set=("CARD", "DESK", "REGION", "TOKEN"))

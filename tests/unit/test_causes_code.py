@@ -71,8 +71,9 @@ def test_bugs_of_many_runtimes_are_known(words: str) -> None:
         "[ERROR] Runtime.ImportModuleError: Unable to import module 'app'\nTraceback",
     ],
 )
-def test_what_may_have_another_reason_is_not_called_a_bug(words: str) -> None:
-    assert find(failing(words).evidence()) is None
+def test_what_may_have_another_reason_is_hardly_called_a_bug(words: str) -> None:
+    finding = find(failing(words).evidence())
+    assert finding is None or (finding.confidence, finding.need) == (0.5, None)
 
 
 def test_exceptions_at_many_places_are_only_a_leaning() -> None:

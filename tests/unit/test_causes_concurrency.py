@@ -136,3 +136,48 @@ def test_an_alarm_on_throttles_is_about_them_however_few() -> None:
 
 def test_without_the_metric_nothing_is_found() -> None:
     assert find(Logbook().evidence()) is None
+
+
+def test_what_ran_at_once_before_the_reservation_was_cut_is_needed_again() -> None:
+    note = RecentChange(
+        id="change:1",
+        at=START,
+        source="cloudtrail",
+        event="PutFunctionConcurrency",
+        note="reservedConcurrency: 60 -> 5; module: v5",
+    )
+    evidence = throttled(changes=(note,), refused=30)
+    assert need_of(find(evidence)).executions >= 0.4 * 60
+    busy = [s for s in evidence.metrics if s.metric_name != "ConcurrentExecutions"]
+    before = series("ConcurrentExecutions", "Maximum", [22] * 10 + [5] * 6)
+    known = with_metrics(throttled(refused=30), *busy, before)
+    account = AccountConcurrency(limit=1000, unreserved=880)
+    known = known.model_copy(update={"concurrency": account})
+    assert need_of(find(known)).executions >= 22
+
+
+@pytest.mark.parametrize(
+    ("age", "running", "is_held"), [(3900, 2, True), (10, 2, False), (3900, 1, False)]
+)
+def test_a_mapping_that_may_run_few_at_once_is_for_people(
+    age: float, running: float, *, is_held: bool
+) -> None:
+    lowered = RecentChange(
+        id="change:1",
+        at=START,
+        source="cloudtrail",
+        event="UpdateEventSourceMapping",
+        note="scalingConfig: MaximumConcurrency=40 -> MaximumConcurrency=2",
+    )
+    log = Logbook()
+    log.succeed(500, 520, 480)
+    evidence = with_metrics(
+        log.evidence(changes=[lowered]),
+        series("Throttles", "Sum", [0] * 16),
+        series("ConcurrentExecutions", "Maximum", [running] * 16),
+        series("ApproximateAgeOfOldestMessage", "Maximum", [10] * 10 + [age] * 6),
+    )
+    finding = find(evidence)
+    assert (finding is not None) is is_held
+    if is_held:
+        assert is_for_people(finding)

@@ -131,11 +131,11 @@ def test_a_version_of_which_only_some_calls_fail_is_still_bad() -> None:
     assert isinstance(finding.need, VersionNeed)
 
 
-def test_an_alias_that_shifts_step_by_step_is_left_to_whoever_shifts_it() -> None:
+def test_of_an_alias_that_shifts_step_by_step_the_way_back_is_told() -> None:
     alias = Alias(name="live", version="7", also={"8": 0.1})
     finding = find(released(BUG, alias=alias))
     assert finding is not None
-    assert (finding.need, finding.is_repairable) == (None, False)
+    assert finding.need == VersionNeed(alias="live", bad_version="8", good_version="7")
 
 
 def test_a_version_that_is_no_longer_published_is_no_way_back() -> None:

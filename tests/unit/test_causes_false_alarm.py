@@ -9,6 +9,7 @@ from autorepair.causes.insufficient import INSUFFICIENT_EVIDENCE
 from autorepair.causes.weighing import diagnose
 from autorepair.domain.diagnosis import Finding, RootCause
 from autorepair.domain.evidence import Evidence, Gap
+from unit.around import series, with_metrics
 from unit.failing_words import alarm, measured
 from unit.logbook import Logbook
 
@@ -134,3 +135,38 @@ def test_errors_of_which_the_log_tells_are_evidence_enough() -> None:
 def test_no_errors_at_all_are_not_called_too_little_evidence_by_the_rule() -> None:
     assert INSUFFICIENT_EVIDENCE.diagnose(measured(well().evidence())) is None
     assert INSUFFICIENT_EVIDENCE.diagnose(Logbook().evidence()) is None
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "[ERROR] ValidationError: iban: wrong length -> responding 400",
+        "Error: unknown coupon, replied with 404",
+        '{"level": "error", "msg": "invalid date", "statusCode": 422}',
+    ],
+)
+def test_a_filter_on_words_that_counts_callers_mistakes_rings_a_false_alarm(says: str) -> None:
+    diagnosis = diagnose(alarmed(well(says=says), metric_name="ErrorLines", namespace="Custom"))
+    assert diagnosis.root_cause is RootCause.FALSE_ALARM
+
+
+def test_traffic_that_multiplies_minute_by_minute_is_nobodys_visit() -> None:
+    evidence = alarmed(well(), metric_name="Invocations", kind="anomaly", reason=BAND)
+    growing = [3.0] * 5 + [4.0 * 1.3**n for n in range(14)]
+    grown = with_metrics(evidence, series("Invocations", "Sum", growing))
+    others = tuple(m for m in evidence.metrics if m.metric_name != "Invocations")
+    assert find(grown.model_copy(update={"metrics": (*others, *grown.metrics[-1:])})) is None
+
+
+def test_the_leaving_of_a_client_that_the_code_expects_is_no_trouble() -> None:
+    log = well(says="WARN GoneException: connection closed by client, removing it (expected)")
+    finding = find(alarmed(log, metric_name="ExceptionLines", namespace="Custom"))
+    assert finding is not None
+    assert finding.cause is RootCause.FALSE_ALARM
+
+
+@pytest.mark.parametrize(
+    "says", ["GET /v1/items 500", "ResourceNotFoundException: no such table", '{"statusCode": 502}']
+)
+def test_an_answer_that_is_an_error_is_no_sign_of_health(says: str) -> None:
+    assert find(alarmed(well(says=says), namespace="Custom", metric_name="Http5xx")) is None

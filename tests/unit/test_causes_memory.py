@@ -336,3 +336,40 @@ def test_a_straight_climb_that_has_not_ended_yet_is_a_leak() -> None:
 def test_a_mark_that_chance_pushes_up_is_no_leak() -> None:
     assert leak(climbing(120, 300, 380, 410, 425, 430, 432, 433).evidence()) is None
     assert leak(climbing(200, 200, 200, 200, 200, 200, 480).evidence()) is None
+
+
+NUMPY = json.dumps({
+    "errorType": "numpy._core._exceptions._ArrayMemoryError", "stackTrace": [],
+    "errorMessage": "Unable to allocate {} GiB for an array with shape (9, 9)",
+})  # fmt: skip
+
+
+@pytest.mark.parametrize(("asked_gib", "needed_mb"), [("0.5", 762), ("2.25", 2554)])
+def test_what_was_asked_for_and_refused_tells_how_much_is_needed(
+    asked_gib: str, needed_mb: float
+) -> None:
+    log = Logbook(memory_mb=512)
+    for _ in range(3):
+        log.fail(NUMPY.replace("{}", asked_gib), used_mb=250)
+    finding = exhausted(log.evidence())
+    assert finding is not None
+    assert finding.need == MemoryNeed(memory_mb=needed_mb, basis="observed", seen_at_memory_mb=512)
+
+
+@pytest.mark.parametrize("asked_gib", ["0.1", "900"])
+def test_what_would_fit_or_what_nothing_could_hold_is_no_want_of_memory(asked_gib: str) -> None:
+    log = Logbook(memory_mb=512)
+    for _ in range(3):
+        log.fail(NUMPY.replace("{}", asked_gib), used_mb=250)
+    assert exhausted(log.evidence()) is None
+
+
+def test_a_jvm_elsewhere_that_ran_out_of_memory_is_not_this_function() -> None:
+    log = Logbook(memory_mb=512)
+    for _ in range(3):
+        log.fail(
+            "[ERROR] JobFailed: step 1 failed: java.lang.OutOfMemoryError: Java heap space\n"
+            "Traceback (most recent call last):\n  File x",
+            used_mb=90,
+        )
+    assert exhausted(log.evidence(runtime="python3.12")) is None

@@ -8,7 +8,7 @@ import pytest
 from autorepair.causes.poison import POISON_EVENT
 from autorepair.causes.weighing import diagnose
 from autorepair.domain.diagnosis import Finding, RootCause
-from autorepair.domain.evidence import EventSource, Evidence, MetricSeries
+from autorepair.domain.evidence import Caller, EventSource, Evidence, MetricSeries
 from unit.failing_words import crash, dotnet, java, node, python, ruby
 from unit.logbook import START, Logbook, cites_exist
 
@@ -191,3 +191,38 @@ def test_a_record_that_is_reported_and_never_fails_a_call_is_found_too() -> None
 
 def test_without_a_log_nothing_is_found() -> None:
     assert find(Logbook().evidence()) is None
+
+
+def killed_by_one(*, used_mb: int) -> Evidence:
+    log = Logbook(memory_mb=256, timeout_s=10)
+    for n in range(12):
+        log.call(300, used_mb=used_mb, says=[(0.001, f"messageId=aa01-{n:03d} receiveCount=1")])
+    for n in range(4):
+        said = [(0.001, f"messageId=77aa-01fe receiveCount={n + 4}")]
+        log.call(
+            800,
+            used_mb=256,
+            says=said,
+            status="Status: error\tError Type: Runtime.OutOfMemory",
+            last_words="RequestId: {id} Error: Runtime exited with error: signal: killed\n",
+        )
+    return log.evidence().model_copy(update={"event_sources": (QUEUE,)})
+
+
+def test_one_message_that_kills_where_all_others_need_a_fraction_is_set_aside() -> None:
+    diagnosis = diagnose(killed_by_one(used_mb=90))
+    assert diagnosis.root_cause is RootCause.POISON_EVENT
+    assert diagnosis.need is None
+    assert diagnose(killed_by_one(used_mb=200)).root_cause is RootCause.MEMORY_EXHAUSTED
+
+
+def test_a_message_that_is_reported_as_failed_is_found_where_only_the_caller_is_known() -> None:
+    log = Logbook()
+    for n in range(5):
+        log.call(30, says=[(0.001, f"messageId=bbbb-{n:04d} stored")])
+        log.call(30, says=[(0.001, "messageId=0b7c-11 failed: JSONDecodeError: Expecting value")])
+    caller = Caller(kind="sqs", source="sqs")
+    finding = find(log.evidence(callers=[caller]))
+    assert finding is not None
+    assert finding.cause is RootCause.POISON_EVENT
+    assert find(log.evidence()) is None

@@ -90,3 +90,17 @@ def test_the_same_words_printed_by_a_success_do_not() -> None:
 
 def test_without_metrics_and_log_nothing_is_found() -> None:
     assert find(Logbook().evidence()) is None
+
+
+def test_growth_that_sets_out_from_a_level_is_growth() -> None:
+    level = [2] * 12 + [20, 23, 26, 31, 36, 42, 48, 56, 65, 76, 88, 102, 118, 118]
+    for words in ("PutEvents ok depth=9", "update_item order-status ok"):
+        assert is_loop(find(busy(*[words] * 5, invocations=level)))
+
+
+def test_a_count_of_turns_that_goes_up_and_up_is_a_loop_at_a_constant_rate() -> None:
+    said = [f"lead 7 hop={n}" for n in range(3, 40, 3)]
+    steady = with_alarm(busy(*said, invocations=[60] * 20), "Invocations")
+    assert is_loop(find(steady))
+    mixed = [f"node depth={n}" for n in (3, 18, 4, 17, 3, 19, 2, 18)]
+    assert find(with_alarm(busy(*mixed, invocations=[60] * 20), "Invocations")) is None

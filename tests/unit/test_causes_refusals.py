@@ -7,6 +7,7 @@ import pytest
 from autorepair.causes.refusals import DOWNSTREAM_CONNECTIONS_EXHAUSTED, DOWNSTREAM_THROTTLED
 from autorepair.causes.weighing import diagnose
 from autorepair.domain.diagnosis import RootCause
+from unit.around import with_alarm
 from unit.logbook import Logbook, cites_exist
 
 
@@ -108,7 +109,8 @@ def test_retries_that_succeed_late_tell_of_throttling_where_nothing_fails() -> N
     log.succeed(200, 210, 220)
     for _ in range(6):
         log.call(6000, says=[(0.1, "[WARNING] ThrottlingException from SSM, retry in 3200 ms")])
-    finding = DOWNSTREAM_THROTTLED.diagnose(log.evidence())
+    assert DOWNSTREAM_THROTTLED.diagnose(log.evidence()) is None, "nobody else says that it is ill"
+    finding = DOWNSTREAM_THROTTLED.diagnose(with_alarm(log.evidence(), "Duration"))
     assert finding is not None
     assert finding.confidence <= 0.65
 

@@ -172,3 +172,49 @@ def test_words_of_successes_and_a_healthy_log_prove_nothing() -> None:
 def test_sizes_are_read_with_their_names() -> None:
     assert sizes_mb("unpacked_mb=1282 and 1.5 GB free") == [("unpacked", 1282), ("and", 1536)]
     assert sizes_mb("no size at all") == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        '[ERROR] DiskFull: could not extend file "base/5/16412": No space left on device' + TRACE,
+        "[ERROR] OSError: Failure: the remote host says: No space left on device" + TRACE,
+        "[ERROR] InternalError: (3, \"Error writing file '/rds/tmp/MYfd=12' (OS errno 28 - No space"
+        ' left on device)") at the server' + TRACE,
+        NODE + json.dumps({"errorType": "MongoServerError", "errorMessage": "No space left on "
+                           "device"}),
+    ],
+)  # fmt: skip
+def test_the_full_disk_of_a_server_is_not_that_of_the_function(words: str) -> None:
+    assert find(full(words).evidence()) is None
+
+
+def test_the_kernels_number_beside_a_servers_name_tells_of_the_functions_own_disk() -> None:
+    words = (
+        "[ERROR] OSError: [Errno 28] No space left on device\n"
+        'Traceback (most recent call last):\n  File "/opt/python/paramiko/sftp_client.py", line 8'
+    )
+    need_of(find(full(words).evidence()))
+
+
+def told_by_all(*, has_successes: bool) -> Logbook:
+    told = "[INFO] user agent: [Errno 28] No space left on device, 4000 MB are needed"
+    log = Logbook(timeout_s=10)
+    for _ in range(4):
+        log.time_out(says=[(0.1, told)])
+    if has_successes:
+        for _ in range(8):
+            log.call(300, says=[(0.1, told)])
+    return log
+
+
+def test_words_that_successes_say_as_well_are_no_witness_of_a_full_disk() -> None:
+    assert find(told_by_all(has_successes=True).evidence()) is None
+
+
+def test_words_alone_lead_to_no_repair_where_nothing_succeeds() -> None:
+    finding = find(told_by_all(has_successes=False).evidence())
+    assert is_for_people(finding)
+    assert finding is not None
+    assert finding.confidence < 0.6
+    assert diagnose(told_by_all(has_successes=False).evidence()).need is None

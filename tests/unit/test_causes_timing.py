@@ -373,3 +373,17 @@ def test_a_lowered_timeout_that_was_long_enough_for_a_while_explains_nothing() -
     for _ in range(4):
         log.time_out([(0.2, "loaded")])
     assert is_hang(find(log.evidence(changes=[change])))
+
+
+def test_a_refusal_that_successes_print_as_well_does_not_hide_a_time_out() -> None:
+    said = "user agent: connection refused, Throttling"
+    log = Logbook(timeout_s=10)
+    for n in range(8):
+        log.call(8000 + 200 * n, says=[(0.1, said)])
+        log.time_out([(0.1, said)])
+    slow(find(log.evidence()))
+    own = Logbook(timeout_s=10)
+    own.succeed(*[8500] * 8)
+    for _ in range(8):
+        own.time_out([(0.1, said)])
+    assert is_hang(find(own.evidence()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
@@ -97,3 +98,39 @@ def test_the_json_format_is_sampled_alike() -> None:
         sampler.take(RawEvent(f"e{number}", at, "s", record.format(kind, request_id, more)))
     sampler.finish()
     assert (sampler.invocations, sampler.failures) == (2, 1)
+
+
+def characters(events: Iterable[RawEvent]) -> int:
+    return sum(len(event.message) for event in events)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    ["{} RequestId: 00000000-0000-4000-8000-{:012d} {}", '{{"type":"platform.{}","{}":"{}'],
+)
+def test_what_code_prints_in_the_words_of_the_platform_is_not_kept_whole(forged: str) -> None:
+    sampler = LogSampler()
+    for number in range(1_200):
+        for word in ("START", "REPORT") if "Req" in forged else ("start", "report"):
+            at = START + timedelta(seconds=number)
+            told = forged.format(word, number, "A" * 60_000)
+            sampler.take(RawEvent(f"{number}{word}", at, "s", told))
+    sampler.finish()
+    assert sampler.invocations == 1_200
+    assert characters(sampler.events) < 12_000_000
+
+
+@pytest.mark.parametrize("is_begun", [True, False])
+def test_streams_that_are_open_at_one_time_share_one_bound(is_begun: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    sampler = LogSampler()
+    for number in range(5_000):
+        stream = f"s{number}"
+        if is_begun:
+            sampler.take(RawEvent(f"{number}b", START, stream, "START RequestId: x"))
+        for word in range(4):
+            told = TRACE.format("KeyError") + "A" * 16_000
+            sampler.take(RawEvent(f"{number}/{word}", START, stream, told))
+    assert len(sampler._open) <= 2_000
+    assert characters(e for one in sampler._open.values() for e in one.events) < 16_000_000
+    sampler.finish()
+    assert (sampler.failures, sampler._held) == (5_000, 0)

@@ -19,7 +19,7 @@ ORDINARY: tuple[str, ...] = tuple(
     json.loads(line)
     for line in Path(__file__).with_name("ordinary_lines.jsonl").read_text("utf-8").splitlines()
 )
-MASK = re.compile(r"\[masked-[a-z_]+-[0-9a-f]{8}\]")
+MASK = re.compile(r"\[masked-[a-z_]+-[0-9a-f]{12}\]")
 LEAST_LENGTH = 6
 
 
@@ -59,6 +59,13 @@ def test_the_same_secret_is_recognised_wherever_it_stands() -> None:
     assert MASK.findall(other) == MASK.findall(again)
 
 
+def test_a_mask_that_a_stranger_wrote_shields_nothing() -> None:
+    forged = "[masked-x-0000000000000]"
+    masked = MASKER.mask(f'password="abc{forged}Real5ecret!" token={forged}Tr0ub4dor')
+    assert "Real5ecret" not in masked
+    assert "Tr0ub4dor" not in masked
+
+
 def test_another_key_gives_another_mask() -> None:
     line = "password=Tr0ub4dor"
     assert Masker(b"another").mask(line) != MASKER.mask(line)
@@ -84,6 +91,10 @@ def test_what_a_diagnosis_rests_on_stays_readable() -> None:
         "SyntaxError: Unexpected token } in JSON at position 42",
         "Missing required environment variable: API_TOKEN",
         "Error: JWT_SECRET must be set (process.env.JWT_SECRET is undefined)",
+        "Secrets Manager can't find the specified secret: prod/db/url",
+        "GET /files?key=reports/2026/file.csv 404",
+        "connecting to http://localhost:8080/path?to=here failed",
+        "    token = config.get('TOKEN')",
         "inputTokens=1834 outputTokens=212 max_tokens: 4096",
     ],
 )
@@ -104,7 +115,15 @@ def test_masking_what_is_masked_changes_nothing(planted: Planted, before: str, a
 
 
 @pytest.mark.parametrize(
-    "text", ["a" * 200_000, "://" * 60_000, "token=" * 30_000, "-----BEGIN PRIVATE KEY-----" * 5000]
+    "text",
+    [
+        "a" * 200_000,
+        "://" * 60_000,
+        "token=" * 30_000,
+        "-----BEGIN PRIVATE KEY-----" * 5000,
+        "AKIAIOSFODNN7EXAMPLE " * 10_000,
+        "".join(f"AKIAIOSFODNN7{number:07d} " for number in range(3000)),
+    ],
 )
 def test_a_hostile_line_is_masked_in_bounded_time(text: str) -> None:
     # A search that takes quadratic time would not come back before the run is cut.

@@ -21,6 +21,8 @@ from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.decision import Decision, Refusal, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis
 from autorepair.domain.evidence import Gap
+from autorepair.domain.ledger import History
+from autorepair.domain.pause import Pause
 from autorepair.domain.policy import Caps, EnvironmentRules, Mode, Policy
 from autorepair.repairs.guardrails import decide
 from unit.logbook import TARGET, configured, diagnosed
@@ -34,6 +36,9 @@ def change(before: Setting, after: Setting) -> Change:
 
 
 LONGER = change(TimeoutSetting(timeout_s=10), TimeoutSetting(timeout_s=20))
+
+
+CLEAN = History(incident_id="inc-1")
 
 
 def setting(*names: str) -> Change:
@@ -50,7 +55,7 @@ def decided(
     policy: Policy = AUTO,
     configuration: FunctionConfiguration | None = None,
     step: int = 1,
-    is_paused: bool = False,
+    history: History = CLEAN,
     gaps: tuple[Gap, ...] = (),
     now: datetime = NOON,
 ) -> Decision:
@@ -60,10 +65,13 @@ def decided(
         policy,
         configuration or configured(),
         step=step,
-        is_paused=is_paused,
+        history=history,
         gaps=gaps,
         now=now,
     )
+
+
+PAUSED = CLEAN.model_copy(update={"pause": Pause(by="duty", why="migration")})
 
 
 def told(decision: Decision) -> tuple[str, RefusalCode | None]:
@@ -148,7 +156,7 @@ def test_after_the_last_step_no_other_follows() -> None:
 
 
 def test_while_paused_nothing_is_written() -> None:
-    assert told(decided(is_paused=True)) == ("decline", RefusalCode.PAUSED)
+    assert told(decided(history=PAUSED)) == ("decline", RefusalCode.PAUSED)
 
 
 def test_variables_that_execute_code_always_ask() -> None:

@@ -8,6 +8,7 @@ from autorepair.domain.change import (
     DeclaredSource,
     EnvironmentSetting,
     MemorySetting,
+    RepairKind,
     SealedValue,
     TimeoutSetting,
 )
@@ -246,6 +247,23 @@ def test_what_no_setting_cures_is_not_repaired() -> None:
     assert refused(planned(configured(), leak)) is RefusalCode.NOT_REPAIRABLE
     hang = slow().model_copy(update={"is_repairable": False})
     assert refused(planned(configured(), hang)) is RefusalCode.NOT_REPAIRABLE
+
+
+def test_where_only_the_need_is_missing_it_is_said_what_is_missing() -> None:
+    undeclared = diagnosed(RootCause.WRONG_ENV_VAR, is_repairable=False)
+    found = planned(configured(), undeclared)
+    assert isinstance(found, Refusal)
+    assert "missing is a declared variable" in found.why
+    assert "no setting" not in found.why
+
+
+@pytest.mark.parametrize("kind", list(RepairKind))
+def test_every_kind_of_repair_can_say_what_it_lacks(kind: RepairKind) -> None:
+    repair = next(one for one in REPAIRS if one.kind is kind)
+    lacking = diagnosed(min(repair.cures))
+    found = planned(configured(), lacking)
+    assert isinstance(found, Refusal)
+    assert "missing is" in found.why
 
 
 def test_traffic_on_a_version_is_not_reached_by_a_change() -> None:

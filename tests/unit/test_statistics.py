@@ -10,6 +10,7 @@ from autorepair.domain.statistics import (
     binomial_at_least,
     fisher_one_sided,
     fit_lognormal,
+    log_ratio_of_hanging,
 )
 
 
@@ -30,6 +31,31 @@ def test_the_exact_test_gives_the_tail_of_the_hypergeometric(
 ) -> None:
     p = fisher_one_sided(hits_a=before[0], n_a=before[1], hits_b=after[0], n_b=after[1])
     assert p == pytest.approx(expected)
+
+
+def test_the_exact_test_is_the_sum_of_exact_integers_over_exact_integers() -> None:
+    chance = random.Random(11)  # noqa: S311 (a simulation, not a secret)
+    for _ in range(2000):
+        n_a, n_b = chance.randint(0, 60), chance.randint(0, 60)
+        hits_a, hits_b = chance.randint(0, n_a), chance.randint(0, n_b)
+        hits = hits_a + hits_b
+        as_few = sum(
+            math.comb(n_b, k) * math.comb(n_a, hits - k)
+            for k in range(max(0, hits - n_a), hits_b + 1)
+        )
+        p = fisher_one_sided(hits_a=hits_a, n_a=n_a, hits_b=hits_b, n_b=n_b)
+        assert p == pytest.approx(as_few / math.comb(n_a + n_b, hits), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [((50_000, 100_000), (49_000, 100_000), 3.949e-6), ((5000, 5000), (0, 30_000), 0.0)],
+)
+def test_the_exact_test_holds_for_a_hundred_thousand_invocations(
+    before: tuple[int, int], after: tuple[int, int], expected: float
+) -> None:
+    p = fisher_one_sided(hits_a=before[0], n_a=before[1], hits_b=after[0], n_b=after[1])
+    assert p == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize("counts", [(-1, 5, 0, 5), (6, 5, 0, 5), (0, 5, 6, 5), (0, -1, 0, 5)])
@@ -67,6 +93,41 @@ def test_a_fit_without_a_spread_or_of_nothing_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match="at least two"):
         fit_lognormal(completed, censored)
+
+
+def _gains(*, median: float, sigma: float, hanging: float) -> list[float]:
+    """Simulate what 300 invocations tell of hanging, 40 times, at a limit of 20."""
+    chance = random.Random(5)  # noqa: S311 (a simulation, not a secret)
+    gains = list[float]()
+    while len(gains) < 40:
+        drawn = [chance.lognormvariate(math.log(median), sigma) for _ in range(300)]
+        ended = [d for d in drawn if d < 20 and chance.random() >= hanging]
+        if len(ended) < len(drawn):
+            gains.append(log_ratio_of_hanging(ended, cut=len(drawn) - len(ended), limit=20))
+    return gains
+
+
+@pytest.mark.parametrize(("median", "sigma"), [(10.0, 0.4), (17.0, 0.2), (20.0, 0.7)])
+def test_slow_work_is_seldom_taken_for_work_that_hangs(median: float, sigma: float) -> None:
+    assert sum(gain > 1.35 for gain in _gains(median=median, sigma=sigma, hanging=0.0)) <= 6
+
+
+@pytest.mark.parametrize(("median", "sigma"), [(6.7, 0.3), (2.5, 0.6), (0.8, 1.0)])
+def test_a_share_that_never_ends_stands_out_from_the_tail(median: float, sigma: float) -> None:
+    assert sum(gain > 1.35 for gain in _gains(median=median, sigma=sigma, hanging=0.05)) >= 38
+
+
+def test_durations_that_foretell_as_many_beyond_the_limit_tell_of_no_hanging() -> None:
+    assert log_ratio_of_hanging([12, 14, 16, 18, 19, 19.5], cut=1, limit=20) == 0.0
+    assert log_ratio_of_hanging([1.0, 1.0], cut=5, limit=1e9) > 10
+
+
+@pytest.mark.parametrize(("completed", "cut"), [([1.0, 2.0], 0), ([1.0, 21.0], 1), ([], 1)])
+def test_nothing_is_told_of_hanging_without_a_cut_or_from_beyond_the_limit(
+    completed: list[float], cut: int
+) -> None:
+    with pytest.raises(ValueError, match=r"cut|completed"):
+        log_ratio_of_hanging(completed, cut=cut, limit=20)
 
 
 @pytest.mark.parametrize(

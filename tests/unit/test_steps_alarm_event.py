@@ -190,6 +190,13 @@ def test_an_alarm_of_the_future_is_malformed() -> None:
         read_event(raw, started_at=STARTED)
 
 
+def test_an_alarm_from_before_cloudwatch_is_malformed() -> None:
+    early = event("single_metric")
+    early["detail"]["state"]["timestamp"] = "0001-01-01T00:00:00+14:00"
+    with pytest.raises(MalformedEventError, match="timestamp"):
+        read_event(early, started_at=STARTED)
+
+
 def test_an_evaluation_longer_than_cloudwatchs_is_not_believed() -> None:
     raw = event("single_metric")
     raw["detail"]["state"]["reasonData"] = '{"startDate": "1970-01-01T00:00:00.000+0000"}'
@@ -225,3 +232,11 @@ def test_a_name_with_something_behind_it_is_malformed(text: str) -> None:
 def test_an_arn_without_an_account_is_not_taken_for_one_of_this_account() -> None:
     arn = "arn:aws:lambda:us-east-1::function:patient-slow-invoice"
     assert read_event({"functionName": arn, "manual": True}, started_at=STARTED).accounts == {""}
+
+
+def test_a_start_by_hand_that_lacks_manual_is_told_what_was_missing() -> None:
+    with pytest.raises(MalformedEventError) as refused:
+        read_event({"functionName": "orders"}, started_at=STARTED)
+    told = str(refused.value)
+    assert '{"functionName": NAME, "manual": true}' in told
+    assert "manual: Field required" in told

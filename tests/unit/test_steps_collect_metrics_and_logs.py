@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from autorepair.domain.audit import RecordKind
+from autorepair.domain.change import ChangeRecord
 from autorepair.domain.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -24,7 +25,7 @@ from autorepair.domain.evidence import (
     MetricSeries,
     SettingChange,
 )
-from autorepair.domain.incident import Incident
+from autorepair.domain.incident import Incident, Target
 from autorepair.domain.recent_changes import MOST_CHANGES, TrailEvent
 from autorepair.ports import Releases
 from autorepair.steps.collect_metrics_and_logs import (
@@ -34,7 +35,7 @@ from autorepair.steps.collect_metrics_and_logs import (
 )
 from autorepair.steps.determine_action import DetermineActionInput, determine_action
 from autorepair.steps.diagnose_issue import DiagnoseIssueInput, diagnose_issue
-from unit.builders import ALARM, AUTO, INCIDENT, incident, invocations
+from unit.builders import ALARM, AUTO, INCIDENT, applied, incident, invocations
 from unit.fakes import NOW, FakeFunctions, FakePolicies, World, configuration
 
 
@@ -131,6 +132,67 @@ def test_the_window_holds_all_that_the_alarm_looked_at() -> None:
     long_ago = NOW - timedelta(hours=2)
     slow = incident(alarm=ALARM.model_copy(update={"evaluated_from": long_ago}))
     assert window_start(slow, configuration(), opened_at=NOW) == long_ago
+
+
+@pytest.mark.parametrize("days", [1, 21, 4_000])
+def test_an_alarm_that_has_stood_for_long_is_judged_by_what_goes_wrong_now(days: int) -> None:
+    since = NOW - timedelta(days=days)
+    old = incident(alarm=ALARM.model_copy(update={"changed_at": since, "evaluated_from": None}))
+    start = window_start(old, configuration(), opened_at=NOW)
+    assert NOW - start == timedelta(hours=3, minutes=15)
+
+
+def test_however_long_the_alarm_evaluates_a_day_is_looked_at() -> None:
+    week = {"changed_at": NOW, "evaluated_from": NOW - timedelta(days=7)}
+    slow = incident(alarm=ALARM.model_copy(update=week))
+    assert window_start(slow, configuration(), opened_at=NOW) == NOW - timedelta(days=1)
+
+
+def since_the_last(world: World, change: ChangeRecord | None, *, closed_s: float) -> timedelta:
+    """Close an incident, with what it changed, and say how far back the next one looks."""
+    if change is not None:
+        world.state.remember_change(INCIDENT, change)
+    world.clock.advance(-closed_s)
+    world.state.open(INCIDENT)
+    world.state.close(INCIDENT)
+    world.clock.advance(closed_s)
+    collected(world, incident(id="inc-next"))
+    evidence = whole(world)
+    return evidence.window_end - evidence.window_start
+
+
+def written(minutes: float, status: str = "kept") -> ChangeRecord:
+    at = NOW - timedelta(minutes=minutes)
+    return applied(status=status).model_copy(update={"applied_at": at})
+
+
+@pytest.mark.parametrize(
+    ("change", "minutes"),
+    [
+        (written(10), 10),
+        (written(1), 2),
+        (written(600), 16),
+        (written(10, "rolled_back"), 5),
+        (written(10, "handed_over"), 5),
+        (applied(status="refused").model_copy(update={"applied_at": None}), 16),
+        (None, 16),
+    ],
+)
+def test_what_failed_before_the_last_repair_is_no_evidence(
+    change: ChangeRecord | None, minutes: float
+) -> None:
+    assert since_the_last(World(), change, closed_s=300) == timedelta(minutes=minutes)
+
+
+def test_a_last_repair_that_cannot_be_read_leaves_the_window_wide() -> None:
+    world = World()
+
+    def denied(_target: Target) -> None:
+        raise AccessDeniedError("dynamodb:GetItem")
+
+    world.state.last_closed = denied  # type: ignore[method-assign,assignment]  # a fault
+    collected(world)
+    assert whole(world).window_start < NOW - timedelta(minutes=15)
 
 
 def test_without_an_alarm_the_window_ends_at_the_opening() -> None:

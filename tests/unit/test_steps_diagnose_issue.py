@@ -127,3 +127,14 @@ def test_evidence_that_is_gone_is_not_taken_for_nothing_wrong() -> None:
     world.evidence.kept.clear()
     with pytest.raises(EvidenceMissingError):
         diagnosed(world, summary)
+
+
+def test_the_diagnosis_quotes_what_it_cites_for_people_without_the_log() -> None:
+    world = World()
+    world.advisor.advice = Advice(
+        root_cause=RootCause.DOWNSTREAM_SLOW, why="it looks like it", cites=("line-1",)
+    )
+    quotes = diagnosed(world, puzzling(world)).quotes
+    assert quotes == (f"{NOW:%H:%M:%S} {LINE.message}",)
+    recorded = world.audit.chain_of(INCIDENT.id)[-1].entry.data
+    assert tuple(recorded["quotes"]) == quotes

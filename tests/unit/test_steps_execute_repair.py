@@ -18,7 +18,7 @@ from autorepair.domain.errors import (
     UpdateInProgressError,
 )
 from autorepair.domain.policy import Policy, VerificationRules
-from autorepair.steps.execute_repair import window_s
+from autorepair.steps.watch_window import window_s
 from unit.builders import (
     ASK,
     AUTO,

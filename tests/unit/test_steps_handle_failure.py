@@ -6,6 +6,8 @@ from autorepair.domain.audit import RecordKind
 from autorepair.domain.change import ChangeRecord
 from autorepair.domain.errors import AccessDeniedError, ChangeRefusedError, TransientServiceError
 from autorepair.domain.failure import Failure
+from autorepair.domain.incident import Outcome
+from autorepair.steps.closing import close
 from autorepair.steps.handle_failure import CaughtError
 from unit import failing
 from unit.builders import INCIDENT, TARGET, applied, change, incident
@@ -211,3 +213,47 @@ def test_the_incident_is_no_longer_open_on_its_target() -> None:
     world = world_at(6, applied())
     handled(world)
     assert ARN not in world.state.open_on
+
+
+# ----------------------------------------------------------- an end that people have been told of
+
+
+def ended_as(outcome: Outcome, remembered: ChangeRecord) -> World:
+    """The closing is recorded and told; the state table failed before it could be closed there."""
+    world = world_at(6, remembered)
+    close(INCIDENT, outcome, world.ports, key="notify_result", data={"message_id": "message-0"})
+    world.state.open(INCIDENT)
+    world.announcer.announced.clear()
+    return world
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REPAIRED, Outcome.UNVERIFIED, Outcome.REJECTED])
+@pytest.mark.parametrize("remembered", [applied(), planned(), applied(status="kept")])
+def test_what_people_were_told_to_stay_is_not_taken_back_by_a_later_failure(
+    outcome: Outcome, remembered: ChangeRecord
+) -> None:
+    world = ended_as(outcome, remembered)
+    result = handled(world)
+    assert (result.undo, timeout_now(world), world.functions.applied) == ("nothing_to_undo", 6, [])
+    assert (result.message_id, outcome.value in result.reason) == ("message-0", True)
+    assert world.notifier.sent == []
+    assert world.kinds(INCIDENT) == [RecordKind.INCIDENT_CLOSED, RecordKind.FAILURE_HANDLED]
+    assert world.state.open_on == {}
+    kept = world.state.remembered_change(INCIDENT)
+    assert kept is not None
+    assert not kept.is_unsettled
+
+
+def test_of_a_further_step_that_was_never_written_those_before_it_stay() -> None:
+    origin = change(is_applied=True)
+    second = applied(status="refused", change=change(6, 12), step=2, origin=origin)
+    world = ended_as(Outcome.REJECTED, second)
+    handled(world)
+    kept = world.state.remembered_change(INCIDENT)
+    assert kept is not None
+    assert (kept.status, kept.in_place) == ("kept", origin)
+
+
+def test_an_end_that_failed_before_is_handled_as_ever() -> None:
+    world = ended_as(Outcome.FAILED, applied())
+    assert (handled(world).undo, timeout_now(world)) == ("undone", 3)

@@ -13,10 +13,10 @@ from autorepair.domain.errors import AccessDeniedError, TransientServiceError
 from autorepair.steps.intake import blank_incident, incident_id_of
 from autorepair.steps.parse_alarm_event import ParseAlarmEventInput, parse_alarm_event
 from autorepair.steps.reconcile import ReconcileInput, reconcile
-from autorepair.watch import Execution
+from autorepair.watch import ClosedIncident, Execution
 from unit import failing
 from unit.builders import INCIDENT, applied
-from unit.fakes import ARN, NAME, NOW, FakeAudit, World
+from unit.fakes import ARN, NAME, NOW, FakeAudit, FakeFunctions, World, configuration
 
 EXECUTION = INCIDENT.execution_arn
 ID = incident_id_of(EXECUTION, started_at=NOW)
@@ -39,6 +39,11 @@ class AuditThatFailsOnce(FakeAudit):
             self._kind = None
             raise AccessDeniedError("the audit table")
         return super().append(entry)
+
+
+def event_functions(event: dict[str, Any]) -> set[str]:
+    stats = [query.get("metricStat") for query in event["detail"]["configuration"]["metrics"]]
+    return {stat["metric"]["dimensions"]["FunctionName"] for stat in stats if stat}
 
 
 def intake(world: World, event: object) -> None:
@@ -92,6 +97,38 @@ def test_a_failure_after_the_record_closes_the_incident_that_the_record_tells_of
     assert world.audit.kinds(ID)[-1] is RecordKind.INCIDENT_CLOSED
     assert ended(world) == ()
     assert len(world.notifier.sent) == 1
+
+
+@pytest.mark.parametrize("since", ["back to OK", "not enrolled"])
+def test_what_an_earlier_run_opened_and_could_not_record_is_gone_through(since: str) -> None:
+    world = World(audit=AuditThatFailsOnce(RecordKind.INCIDENT_OPENED))
+    with pytest.raises(AccessDeniedError):
+        intake(world, ALARM)
+    if since == "back to OK":
+        world.alarms.recovered.add(ALARM["detail"]["alarmName"])
+    else:
+        world.functions.somebody_changes(tags={})
+    intake(world, ALARM)
+    assert world.state.open_on[ARN].incident_id == ID
+    assert world.audit.kinds(ID) == [RecordKind.INCIDENT_OPENED]
+
+
+def test_an_intake_that_failed_before_it_opened_anything_silences_no_alarm() -> None:
+    world = World()
+    world.functions.read_errors = [TransientServiceError("throttled")]
+    with pytest.raises(TransientServiceError):
+        intake(world, ALARM)
+    failing.handled(world, event=ALARM)
+    assert world.state.closed == {}
+
+
+def test_half_a_character_in_the_reason_does_not_keep_the_alarm_from_being_recorded() -> None:
+    world = World()
+    event = json.loads(json.dumps(ALARM))
+    event["detail"]["state"]["reason"] = "threshold \ud800 crossed"
+    intake(world, event)
+    (opened,) = world.audit.chain_of(ID)
+    assert opened.entry.data["reason"] == "threshold ? crossed"
 
 
 def test_an_incident_that_the_event_itself_claims_is_never_believed() -> None:
@@ -160,3 +197,52 @@ def test_an_alarm_that_was_turned_away_is_accounted_for_already() -> None:
 def test_the_incident_without_a_record_is_found_by_its_execution() -> None:
     assert BLANK.id == ID
     assert (BLANK.disposition, BLANK.target) == ("ignored", None)
+
+
+def test_what_was_opened_is_closed_where_it_was_opened_though_the_index_lags() -> None:
+    event = json.loads((EVENTS / "metric_math_several_functions.json").read_text())
+    first, second = sorted(event_functions(event))[:2]
+    functions = FakeFunctions(configuration(first), configuration(second))
+    world = World(functions=functions, audit=AuditThatFailsOnce(RecordKind.INCIDENT_OPENED))
+    # The first has had its turn.
+    world.state.closed[ARN.replace(NAME, first)] = ClosedIncident("inc-earlier", NOW)
+    with pytest.raises(AccessDeniedError):
+        intake(world, event)
+    assert list(world.state.open_on) == [ARN.replace(NAME, second)]
+    world.state.unsettled = lambda: iter(())  # type: ignore[method-assign]  # a lagging index
+    failing.handled(world, event=event)
+    assert world.state.open_on == {}
+    assert second in world.notifier.sent[0].message
+
+
+# ------------------------------------------------------- alarms of functions nobody enrolled
+
+
+def failed_intake(world: World, event: object) -> None:
+    failing.handled(world, event=event)
+    assert world.audit.kinds(ID) == [RecordKind.FAILURE_HANDLED, RecordKind.INCIDENT_CLOSED]
+
+
+def test_a_failure_over_a_function_that_is_not_enrolled_is_recorded_and_not_told() -> None:
+    world = World(functions=FakeFunctions(configuration(tags={})))
+    failed_intake(world, ALARM)
+    assert world.notifier.sent == []
+
+
+def test_whose_function_it_is_cannot_be_told_and_so_nobody_is() -> None:
+    world = World()
+    world.functions.read_errors = [TransientServiceError("throttled")] * 9
+    failed_intake(world, ALARM)
+    assert world.notifier.sent == []
+
+
+def test_an_alarm_that_names_no_function_is_told_to_nobody() -> None:
+    world = World()
+    failed_intake(world, json.loads((EVENTS / "composite.json").read_text()))
+    assert world.notifier.sent == []
+
+
+def test_who_starts_an_incident_by_hand_is_told_of_its_failure() -> None:
+    world = World(functions=FakeFunctions(configuration(tags={})))
+    failed_intake(world, MANUAL)
+    assert len(world.notifier.sent) == 1

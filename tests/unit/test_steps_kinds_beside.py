@@ -24,7 +24,14 @@ from autorepair.domain.diagnosis import (
     VersionNeed,
 )
 from autorepair.domain.errors import TransientServiceError
-from autorepair.domain.evidence import AccountConcurrency, Evidence, Invocation, MetricSeries
+from autorepair.domain.evidence import (
+    AccountConcurrency,
+    Evidence,
+    Invocation,
+    MetricSeries,
+    RecentChange,
+    SettingChange,
+)
 from autorepair.domain.standing import standing, with_setting
 from autorepair.domain.verification import Verdict, Verification
 from autorepair.steps.planning import plan_step
@@ -277,11 +284,76 @@ def test_after_a_rollback_only_the_good_version_counts() -> None:
     result = gone_back(
         # An environment that was there before the alias was moved.
         *of_version("41", invocations(12, "success", at=LATER, stream="good")),
-        *of_version("42", invocations(5, "error", at=LATER, stream="bad")),
+        *of_version("42", invocations(1, "error", at=NOW + timedelta(seconds=9), stream="bad")),
     )
     assert (result.before.invocations, result.before.failures) == (8, 8)
     assert (result.after.invocations, result.after.failures) == (12, 0)
     assert (result.verdict, result.next) == (Verdict.IMPROVED, "done")
+
+
+def test_calls_of_the_bad_version_that_go_on_by_another_way_are_no_cure() -> None:
+    result = gone_back(
+        *of_version("41", invocations(12, "success", at=LATER, stream="good")),
+        *of_version("42", invocations(40, "error", at=LATER, stream="bad")),
+    )
+    assert (result.verdict, result.next) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
+    assert "40 calls of version 42 have failed since" in result.reason
+
+
+def test_traffic_that_the_good_version_had_all_along_shows_nothing() -> None:
+    world = world_at(with_setting(AT_BAD, GOOD))
+    world.clock.advance(600)
+    world.logs.invocations = of_version("41", invocations(12, "success", at=LATER, stream="other"))
+    earlier = [NOW - timedelta(minutes=10), NOW - timedelta(minutes=5)]
+    failing = of_version("42", invocations(8, "error", at=earlier[0], stream="bad"))
+    theirs = of_version("41", invocations(12, "success", at=earlier[1], stream="other"))
+    before = evidence(*failing, *theirs, configured=AT_BAD)
+    result = verified(world, MOVE, BROKEN, before)
+    assert (result.verdict, result.after.invocations) == (Verdict.INSUFFICIENT_TRAFFIC, 0)
+
+
+@pytest.mark.parametrize(
+    ("is_recorded", "verdict"), [(True, Verdict.IMPROVED), (False, Verdict.INSUFFICIENT_TRAFFIC)]
+)
+def test_what_the_alias_itself_sent_before_it_was_moved_is_not_taken_for_anothers(
+    is_recorded: bool,  # noqa: FBT001 - a parameter of the test
+    verdict: Verdict,
+) -> None:
+    world = world_at(with_setting(AT_BAD, GOOD))
+    world.clock.advance(600)
+    world.logs.invocations = of_version("41", invocations(12, "success", at=LATER, stream="other"))
+    minutes = [NOW - timedelta(minutes=m) for m in (14, 8, 4)]
+    tested = of_version("42", invocations(1, "success", at=minutes[0], stream="test"))
+    through_it = of_version("41", invocations(30, "success", at=minutes[1], stream="good"))
+    failing = of_version("42", invocations(8, "error", at=minutes[2], stream="bad"))
+    moved = RecentChange(
+        id="change-1",
+        at=minutes[2],
+        source="cloudtrail",
+        event="UpdateAlias20150331",
+        alias="live",
+        settings=(SettingChange(name="function_version", before="41", after="42"),),
+    )
+    before = evidence(*tested, *through_it, *failing, configured=AT_BAD)
+    before = before.model_copy(update={"changes": (moved,) if is_recorded else ()})
+    assert verified(world, MOVE, BROKEN, before).verdict is verdict
+
+
+def test_more_at_once_that_makes_the_calls_fail_is_worse() -> None:
+    result = relieved({1: (450, 40, 0), 2: (450, 40, 0)})
+    assert (result.verdict, result.next) == (Verdict.WORSE, "roll_back")
+    assert "80 of 900 since" in result.reason
+
+
+@pytest.mark.parametrize("missing", ["Errors", "Throttles"])
+def test_figures_that_are_missing_are_no_figures_of_nothing(missing: str) -> None:
+    world = world_at(with_setting(AT_FIVE, TWENTY))
+    world.clock.advance(600)
+    series = by_the_minute({1: (450, 0, 0), 2: (450, 0, 0)})
+    world.metrics.series = tuple(s for s in series if s.metric_name != missing)
+    before = evidence(configured=AT_FIVE).model_copy(update={"metrics": by_the_minute(SHORT)})
+    result = verified(world, RESERVE, THROTTLED, before)
+    assert (result.verdict, result.next) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
 
 
 def test_a_good_version_that_fails_as_well_was_not_the_cure() -> None:

@@ -5,9 +5,10 @@ import pytest
 from autorepair.domain.approval import Approval
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.errors import AccessDeniedError, ConfigurationError, TransientServiceError
-from autorepair.domain.incident import Outcome
+from autorepair.domain.incident import Incident, Outcome
 from autorepair.domain.notification import Notification
 from autorepair.steps.notify_result import NotifyResultInput, notify_result
+from unit import failing
 from unit.builders import INCIDENT, applied, course, decision, verification
 from unit.fakes import ARN, World
 
@@ -16,6 +17,10 @@ def opened() -> World:
     world = World()
     world.state.open(INCIDENT)
     return world
+
+
+def unavailable(_incident: Incident) -> None:
+    raise TransientServiceError("dynamodb:DeleteItem")
 
 
 def notified(world: World, **keys: object) -> Notification:
@@ -114,3 +119,39 @@ def test_that_nobody_answered_is_recorded_before_the_incident_is_closed() -> Non
     assert world.kinds(INCIDENT) == [RecordKind.APPROVAL_EXPIRED, RecordKind.INCIDENT_CLOSED]
     silence = world.audit.chain_of(INCIDENT.id)[0].entry
     assert silence.data == {"plan_hash": asked.plan_hash}
+
+
+def test_what_people_are_told_to_stay_is_settled_before_they_are_told() -> None:
+    world = opened()
+    world.state.remember_change(INCIDENT, applied())
+    world.notifier.error = TransientServiceError("down")
+    world.unsent.error = TransientServiceError("down too")
+    with pytest.raises(TransientServiceError):
+        notified(world)
+    kept = world.state.remembered_change(INCIDENT)
+    assert kept == applied(status="kept")
+
+
+@pytest.mark.parametrize("status", ["rolled_back", "handed_over", "refused"])
+def test_a_change_that_is_not_in_place_is_not_called_kept(status: str) -> None:
+    world = opened()
+    world.state.remember_change(INCIDENT, applied(status=status))
+    notified(world)
+    assert [one.status for one in world.state.remembered[INCIDENT.id]] == [status]
+
+
+def test_a_failure_after_the_message_neither_undoes_nor_tells_otherwise() -> None:
+    world = opened()
+    world.state.remember_change(INCIDENT, applied())
+    closing, world.state.close = world.state.close, unavailable  # type: ignore[method-assign,assignment]  # a fault
+    with pytest.raises(TransientServiceError):
+        notified(world)
+    world.state.close = closing  # type: ignore[method-assign]
+    result = failing.handled(world, incident=INCIDENT)
+    assert (result.undo, len(world.notifier.sent)) == ("nothing_to_undo", 1)
+    assert world.functions.applied == []
+    outcomes = {
+        d.get("outcome") for kind, d in world.announcer.announced if kind == "IncidentClosed"
+    }
+    assert outcomes == {"repaired"}
+    assert world.state.open_on == {}

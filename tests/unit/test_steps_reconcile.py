@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -23,7 +24,7 @@ from autorepair.steps.reconcile import (
     ReconcileInput,
     reconcile,
 )
-from autorepair.watch import Execution
+from autorepair.watch import Execution, Unsettled
 from unit.builders import INCIDENT, TARGET, applied, change, incident
 from unit.failing import handled
 from unit.fakes import ARN, NAME, NOW, FakeFunctions, World, configuration
@@ -97,6 +98,13 @@ def test_however_the_execution_ended_nothing_stays_open(status: str) -> None:
     run(world)
     assert world.state.open_on == {}
     assert status in world.notifier.sent[0].message
+
+
+def test_whoever_aborted_the_execution_is_not_paged_as_for_a_fault() -> None:
+    world = world_at(3, ended=ABORTED)
+    run(world)
+    assert "stopped by hand" in world.notifier.sent[0].subject
+    assert "the service itself failed" not in world.notifier.sent[0].message
 
 
 def test_running_twice_does_nothing_twice() -> None:
@@ -354,3 +362,24 @@ def test_the_cooldown_counts_from_the_closing() -> None:
     closed = world.state.last_closed(TARGET)
     assert closed is not None
     assert (closed.incident_id, closed.closed_at) == (INCIDENT.id, NOW + timedelta(seconds=60))
+
+
+@pytest.mark.parametrize("duty", ["messages", "incidents"])
+def test_an_item_that_nobody_can_read_stops_neither_the_other_items_nor_the_other_duties(
+    duty: str,
+) -> None:
+    world = world_at(3)
+
+    def unreadable() -> Iterator[Unsettled]:
+        yield from [] if duty == "messages" else whole
+        Incident.model_validate_json("{}")
+
+    whole = list(world.state.unsettled())
+    if duty == "messages":
+        world.unsent.kept = unreadable  # type: ignore[method-assign,assignment]  # a fault
+    else:
+        world.state.unsettled = unreadable  # type: ignore[method-assign]  # a fault
+    with pytest.raises(UnsettledError, match=f"{duty}: ValidationError: failed unexpectedly"):
+        run(world)
+    assert world.kinds(INCIDENT) == [RecordKind.FAILURE_HANDLED, RecordKind.INCIDENT_CLOSED]
+    assert world.state.open_on == {}

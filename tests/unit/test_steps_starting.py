@@ -122,6 +122,7 @@ def test_after_an_incident_the_cooldown_is_waited_for_and_then_a_new_one_starts(
     world = world_with(alarm())
     run(world)
     world.state.open(INCIDENT)
+    world.state.open(INCIDENT)
     close(INCIDENT, Outcome.ESCALATED, world.ports, key="notify_result", data={})
     world.clock.advance(3599)
     assert run(world) == ()
@@ -133,6 +134,7 @@ def test_after_an_incident_the_cooldown_is_waited_for_and_then_a_new_one_starts(
 def test_the_cooldown_is_the_policys_own_for_the_function() -> None:
     world = world_with(alarm())
     world.policies.policy = Policy(limits=Limits(cooldown_s=0))
+    world.state.open(INCIDENT)
     close(INCIDENT, Outcome.ESCALATED, world.ports, key="notify_result", data={})
     assert len(run(world)) == 1
 
@@ -140,6 +142,7 @@ def test_the_cooldown_is_the_policys_own_for_the_function() -> None:
 def test_an_unreadable_policy_means_the_cooldown_of_the_default() -> None:
     world = world_with(alarm())
     world.policies.error = PolicyUnreadableError("not JSON")
+    world.state.open(INCIDENT)
     close(INCIDENT, Outcome.ESCALATED, world.ports, key="notify_result", data={})
     world.clock.advance(600)
     assert run(world) == ()
@@ -208,6 +211,7 @@ def test_an_alarm_on_several_functions_starts_an_incident_for_each() -> None:
 
 def test_the_function_that_has_waited_longest_gets_the_incident_of_a_shared_alarm() -> None:
     world = two_functions()
+    world.state.open(INCIDENT)
     close(INCIDENT, Outcome.ESCALATED, world.ports, key="notify_result", data={})
     assert run(world) == (f"{ALARM.name}: incidents started: 1",)
     (incident,) = intake(world)

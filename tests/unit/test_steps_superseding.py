@@ -52,6 +52,20 @@ def test_the_place_of_a_long_dead_incident_is_taken_and_its_end_recorded() -> No
     assert world.announcer.types == ["IncidentClosed", "IncidentOpened"]
 
 
+def test_people_are_told_of_the_one_whose_place_was_taken() -> None:
+    world = world_after(RECONCILED_WITHIN.total_seconds())
+    next_alarm(world)
+    kept = world.unsent.by_incident[INCIDENT.id]
+    assert ("failed" in kept.subject, INCIDENT.id in kept.body) == (True, True)
+
+
+def test_of_an_unsettled_change_reconcile_tells_by_itself() -> None:
+    world = world_after(RECONCILED_WITHIN.total_seconds())
+    world.state.remember_change(INCIDENT, applied())
+    next_alarm(world)
+    assert world.unsent.by_incident == {}
+
+
 def test_taken_twice_it_is_recorded_once() -> None:
     world = world_after(RECONCILED_WITHIN.total_seconds())
     first = next_alarm(world)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from autorepair.domain.audit import RecordKind
-from autorepair.domain.errors import TransientServiceError, UnsettledError
+from autorepair.domain.audit import AuditRecord, Entry, RecordKind
+from autorepair.domain.errors import AccessDeniedError, TransientServiceError, UnsettledError
 from autorepair.domain.incident import Outcome
 from autorepair.steps.reconcile import ReconcileInput, reconcile
 from autorepair.steps.telling import SENT_FOR, tell
 from autorepair.views.message import Message
 from unit.builders import INCIDENT
-from unit.fakes import NOW, World
+from unit.fakes import NOW, FakeAudit, World
 
 MESSAGE = Message(subject="[Auto-Repair] repaired: orders", body="It works again.")
 DOWN = TransientServiceError("sns:Publish: unavailable")
@@ -82,4 +82,50 @@ def test_the_end_of_an_execution_sends_nothing_but_its_own() -> None:
     world.notifier.error = None
     event = {"detail": {"executionArn": "arn:another"}}
     reconcile(ReconcileInput.model_validate(event), world.ports)
+    assert world.notifier.sent == []
+
+
+class TrailThatRefuses(FakeAudit):
+    """Takes no entry of one kind."""
+
+    def __init__(self, kind: RecordKind) -> None:
+        super().__init__()
+        self.refused: RecordKind | None = kind
+
+    def append(self, entry: Entry) -> AuditRecord:
+        if entry.kind is self.refused:
+            raise AccessDeniedError("the audit table")
+        return super().append(entry)
+
+
+def test_a_message_that_was_sent_is_not_sent_again_because_nobody_could_record_it() -> None:
+    trail = TrailThatRefuses(RecordKind.MESSAGE_DELIVERED)
+    world = World(audit=trail)
+    world.notifier.error = DOWN
+    told(world)
+    world.notifier.error = None
+    for _ in range(3):
+        with pytest.raises(UnsettledError, match="audit table"):
+            tick(world)
+    assert len(world.notifier.sent) == 1
+    trail.refused = None
+    assert tick(world) == (f"{INCIDENT.id}: message delivered",)
+    assert len(world.notifier.sent) == 1
+    assert world.audit.chain_of(INCIDENT.id)[-1].entry.data["message_id"] == "message-1"
+
+
+def test_what_an_earlier_run_has_kept_is_not_sent_by_a_retry_beside_it() -> None:
+    world = untold()
+    world.notifier.error = None
+    assert told(world) is None
+    assert world.notifier.sent == []
+    tick(world)
+    assert len(world.notifier.sent) == 1
+
+
+def test_an_old_message_is_given_up_before_it_is_sent() -> None:
+    world = untold()
+    world.notifier.error = None
+    world.clock.advance(SENT_FOR.total_seconds())
+    assert tick(world) == (f"{INCIDENT.id}: message undelivered",)
     assert world.notifier.sent == []

@@ -28,7 +28,8 @@ def series(name: str, *counts: float) -> MetricSeries:
 
 def evidence_of(log: Logbook, *metrics: MetricSeries, log_format: str = "Text") -> Evidence:
     evidence = log.evidence(log_format=log_format)
-    return evidence.model_copy(update={"metrics": metrics})
+    collected_at = log.now + timedelta(minutes=3)
+    return evidence.model_copy(update={"metrics": metrics, "collected_at": collected_at})
 
 
 def statuses(evidence: Evidence) -> list[str]:
@@ -110,3 +111,26 @@ def test_a_period_that_is_not_counted_to_its_end_tells_nothing() -> None:
     log.succeed(40, 40, 40)
     evidence = evidence_of(log, series("Errors", 1), series("Invocations", 1))
     assert statuses(evidence) == ["success"] * 3
+
+
+@pytest.mark.parametrize("calls", [(), (400,)])
+def test_healthy_calls_of_which_a_sample_says_zero_errors_are_no_failures(
+    calls: tuple[float, ...],
+) -> None:
+    log = Logbook()
+    for _ in range(2):
+        log.fail("[ERROR] KeyError: 'A'\nTraceback\n  File")
+    for _ in range(3):
+        log.call(40, says=[(0.001, "batch done, 0 errors")])
+    counted = [series("Invocations", *calls)] if calls else []
+    evidence = evidence_of(log, series("Errors", 5), *counted)
+    assert statuses(evidence) == ["error"] * 2 + ["success"] * 3
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(59, "success"), (60, "error")])
+def test_a_period_that_is_hardly_over_tells_nothing(seconds: int, expected: str) -> None:
+    log = Logbook()
+    log.succeed(40)
+    evidence = evidence_of(log, series("Errors", 1), series("Invocations", 1))
+    just_over = MINUTE + timedelta(minutes=1, seconds=seconds)
+    assert statuses(evidence.model_copy(update={"collected_at": just_over})) == [expected]

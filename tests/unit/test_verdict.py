@@ -95,6 +95,13 @@ def test_another_failure_in_its_place_is_unchanged_too() -> None:
     assert "another way" in judgement.reason
 
 
+def test_what_failed_besides_may_go_on_when_the_incidents_own_failure_is_gone() -> None:
+    before = seen(5000, 150, same_cause=50)
+    assert told(judged(seen(20_000, 400, same_cause=0), before)) == (Verdict.IMPROVED, "done")
+    replaced = judged(seen(20_000, 600, same_cause=0), before)
+    assert told(replaced) == (Verdict.UNCHANGED, "roll_back")
+
+
 def test_more_failures_than_before_are_worse() -> None:
     assert told(judged(seen(40, 20), seen(40, 4))) == (Verdict.WORSE, "roll_back")
 

@@ -22,6 +22,7 @@ from autorepair.domain.failure import Undo
 from autorepair.domain.incident import Outcome
 from autorepair.domain.verification import Verdict
 from autorepair.views.message import (
+    BY_HAND,
     LONGEST_SUBJECT,
     approval_message,
     described,
@@ -58,7 +59,7 @@ REPAIRED = course(change=applied(), verification=verification())
 @pytest.mark.parametrize("words", [ENGLISH, CHINESE], ids=["english", "chinese"])
 def test_each_language_has_words_for_everything(words: Language) -> None:
     assert set(words.headlines) == set(words.next_steps) == set(Outcome)
-    assert set(words.causes) == set(RootCause)
+    assert set(words.causes) == set(words.remedies) == set(RootCause)
     assert set(words.labels) == set(ENGLISH.labels)
     assert set(words.undo) == set(ENGLISH.undo)
 
@@ -286,3 +287,74 @@ def test_an_alias_that_went_back_is_told_and_has_no_property_that_would_keep_it_
     lines = permanent_snippet(to(back))
     assert all(line.startswith("# ") for line in lines)
     assert "version 41" in lines[0]
+
+
+def by_hand(cause: RootCause, outcome: Outcome = Outcome.ESCALATED) -> str:
+    found = DIAGNOSIS.model_copy(
+        update={"root_cause": cause, "quotes": ("12:00:01 KeyError: 'amount'",), "need": None}
+    )
+    seen = summary_of(evidence(), key="k")
+    told = incident(execution_arn="arn:aws:states:x:1:execution:lambda-auto-repair-prod:e")
+    return result_message(course(incident=told, diagnosis=found, evidence=seen), outcome).body
+
+
+@pytest.mark.parametrize("outcome", sorted(BY_HAND))
+def test_who_has_to_mend_it_by_hand_is_told_what_where_and_how(outcome: Outcome) -> None:
+    body = by_hand(RootCause.CODE_BUG, outcome)
+    for told in (
+        "  | 12:00:01 KeyError: 'amount'",
+        f"What to change: {ENGLISH.remedies[RootCause.CODE_BUG]}",
+        CHINESE.remedies[RootCause.CODE_BUG],
+        "Runbook: knowledge/code-bug.md",
+        f"ARN: {TARGET.function_arn}",
+        f"Account and Region: {TARGET.account_id}, {TARGET.region}",
+        f"Log group: {evidence().configuration.log_group}",
+        f"autorepair show {INCIDENT.id} --evidence --env prod",
+    ):  # fmt: skip
+        assert told in body
+
+
+def test_what_the_service_has_repaired_calls_for_no_repair_by_hand() -> None:
+    assert ENGLISH.labels["remedy"] not in by_hand(RootCause.CODE_BUG, Outcome.REPAIRED)
+
+
+def test_an_unknown_cause_names_no_runbook() -> None:
+    body = by_hand(RootCause.UNKNOWN)
+    assert ENGLISH.labels["runbook"] not in body
+    assert ENGLISH.remedies[RootCause.UNKNOWN] in body
+
+
+def test_words_of_a_log_cannot_pose_as_a_line_of_the_message() -> None:
+    forged = DIAGNOSIS.model_copy(update={"quotes": ("12:00:01 x\nRunbook: evil.example",)})
+    body = result_message(course(diagnosis=forged), Outcome.ESCALATED).body
+    assert "\nRunbook: evil" not in body
+
+
+def test_an_execution_that_a_person_aborted_is_no_fault_of_the_service() -> None:
+    told = failure_message(
+        INCIDENT,
+        error="ABORTED",
+        undo="nothing_to_undo",
+        reason="nothing had been changed",
+        is_aborted=True,
+    )
+    assert told.subject == f"[Auto-Repair] stopped by hand: {TARGET.function_name}"
+    assert ENGLISH.labels["aborted"] in told.body
+    assert CHINESE.labels["aborted_next"] in told.body
+    assert ENGLISH.headlines[Outcome.FAILED] not in told.body
+    assert "Change: nothing had been changed" in told.body
+
+
+def test_an_abort_that_leaves_a_change_in_place_is_loud() -> None:
+    told = failure_message(INCIDENT, error="e", undo="undo_failed", reason="r", is_aborted=True)
+    assert "CHECK NOW" in told.subject
+    assert ENGLISH.next_steps[Outcome.FAILED] in told.body
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(60, "1 minute\n"), (3600, "1 hour\n"), (90, "1.5 minutes"), (1, "1 second\n")],
+)
+def test_one_of_a_unit_is_told_in_the_singular(seconds: int, told: str) -> None:
+    asked = course(decision=decision(action="ask", approval_timeout_s=seconds))
+    assert f"expires after: {told}" in approval_message(asked).body

@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from autorepair.domain.errors import AutoRepairError
 from autorepair.domain.evidence import Gap
@@ -127,6 +134,14 @@ class _CaseFile(Recording):
     id: str | None = None
     expected: Expected | None = None
 
+    @field_validator("function_configuration")
+    @classmethod
+    def _can_be_run(cls, told: dict[str, Any]) -> dict[str, Any]:
+        """Refuse what the steps could not even begin with."""
+        if missing := [name for name in NEEDED if told.get(name) in (None, "")]:
+            raise ValueError(f"misses {', '.join(missing)}, without which no step can run")
+        return told
+
 
 def read_case(path: Path) -> Case:
     """Read a case; one without ``expected`` can be run and not scored.
@@ -140,7 +155,7 @@ def read_case(path: Path) -> Case:
         raise CaseUnreadableError(f"{path}: {error.strerror or error}") from error
     except ValidationError as error:
         faults = "; ".join(
-            f"{'.'.join(str(part) for part in e['loc']) or 'file'}: {e['msg']}"
+            f"{'.'.join(str(part) for part in e['loc']) or 'file'}: {_said(e['msg'])}"
             for e in error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
         )
         raise CaseUnreadableError(f"{path} is not a case: {faults}") from None
@@ -148,5 +163,11 @@ def read_case(path: Path) -> Case:
     return Case(found.id or path.stem, Recording.model_construct(**seen), found.expected)
 
 
+def _said(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+NEEDED = ("FunctionName", "FunctionArn", "Timeout", "MemorySize")
+"""What the configuration of a case must say; `docs/cases.md` names them."""
 MOST_FAULTS = 5
 """Named of one file; the first few tell what it is instead of a case."""

@@ -50,7 +50,20 @@ _SETTINGS = {
 _IMAGE = {"command": "image_command", "entrypoint": "image_entry_point"}
 """The same for the members of `imageConfig`."""
 _ENVIRONMENT = frozenset({"env", "environment", "environmentvariables", "variables"})
-_KINDS = ("added", "removed", "changed")
+_KINDS = {
+    "added": "added",
+    "created": "added",
+    "changed": "changed",
+    "modified": "changed",
+    "overwritten": "changed",
+    "updated": "changed",
+    "deleted": "removed",
+    "dropped": "removed",
+    "removed": "removed",
+    "unset": "removed",
+}
+_NAMES = r"(?:env(?:ironment)?|variables?|vars?|keys?|names?)"
+_OF_KIND = re.compile(rf"{_NAMES}{{0,3}}({'|'.join(_KINDS)}){_NAMES}{{0,3}}")
 
 Pair = tuple[Any, Any]
 """What was there before, and after; None where that is not told."""
@@ -187,14 +200,19 @@ def _plain_name(name: str) -> str:
 
 def _is_environment(name: str) -> bool:
     plain = _plain_name(name)
-    return plain in _ENVIRONMENT or any(
-        plain == f"{stem}{kind}" for stem in _ENVIRONMENT for kind in _KINDS
-    )
+    is_of_kind = _kind_of(name) is not None and plain not in _KINDS
+    return plain in _ENVIRONMENT or is_of_kind
+
+
+def _kind_of(name: str) -> str | None:
+    """Give what became of the variables that a member so named lists; None if it lists none."""
+    found = _OF_KIND.fullmatch(_plain_name(name))
+    return None if found is None else _KINDS[found[1]]
 
 
 def _variables(name: str, before: Any, after: Any) -> Iterator[VariableChange]:  # noqa: ANN401 - free-form
     """Say what became of which variable."""
-    kind = next((k for k in _KINDS if _plain_name(name).endswith(k)), None)
+    kind = _kind_of(name)
     if kind is not None:
         yield from _of_kind(kind, after if before is None else before)
         return
@@ -205,8 +223,8 @@ def _variables(name: str, before: Any, after: Any) -> Iterator[VariableChange]: 
         return
     for key, (old, new) in _pairs(after).items():
         plain = _plain_name(key)
-        inner_kind = next((k for k in _KINDS if plain.endswith(k)), None)
-        if inner_kind is not None and plain.removesuffix(inner_kind) in {"", *_ENVIRONMENT}:
+        inner_kind = _kind_of(key)
+        if inner_kind is not None:
             yield from _of_kind(inner_kind, new if old is None else old)
         elif plain in _ENVIRONMENT:
             yield from _compared(old, new) if old is not None else _variables(key, None, new)

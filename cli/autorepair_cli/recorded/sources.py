@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn, cast, get_args
+from typing import Any, NoReturn, TypeVar, cast, get_args
 
 from autorepair.aws.alarms import CloudWatchAlarms
 from autorepair.aws.callers import API_GATEWAY_LIMIT_S, LambdaCallers
@@ -33,10 +34,13 @@ from autorepair.domain.evidence import (
 )
 from autorepair.domain.filtered_log import FilteredLog
 from autorepair.domain.incident import Target
+from autorepair.domain.ledger import Ledger
+from autorepair.domain.pause import Pause
 from autorepair.domain.policy import Caps, Mode, Policy
 from autorepair.domain.recent_changes import TrailEvent
 from autorepair.domain.snapshot import Snapshot
 from autorepair.ports import Advisor, CallerReading, Concurrency, IncidentState, Ports, Snapshots
+from autorepair.watch import ClosedIncident
 from autorepair_cli.recorded.account import KNOWN_CONFIG, RecordedAccount
 from autorepair_cli.recorded.case import Recording
 from autorepair_cli.recorded.changes import recent_change, trail_event
@@ -244,11 +248,26 @@ class _Audit:
         return tuple(r for r in self.records if r.entry.incident_id == incident_id)
 
 
-class _State:
-    """Nobody has paused a recording."""
+ResultT = TypeVar("ResultT")
 
-    def is_paused(self) -> bool:
-        return False
+
+class _State:
+    """Nobody has paused a recording, and it is the function's first incident."""
+
+    def pause_in_force(self) -> Pause | None:
+        return None
+
+    def last_closed(self, target: Target) -> ClosedIncident | None:
+        del target
+        return None
+
+
+class _Ledger:
+    """Nothing was repaired before."""
+
+    def update(self, target: Target, revise: Callable[[Ledger], tuple[Ledger, ResultT]]) -> ResultT:
+        del target
+        return revise(Ledger())[1]
 
 
 class _Unreachable:
@@ -288,6 +307,7 @@ def ports_of(
         evidence=_EvidenceStore(S3EvidenceStore(aws, digester, bucket="recorded"), recording),
         audit=_Audit(),
         state=cast("IncidentState", _State()),
+        ledger=_Ledger(),
         notifier=nothing,
         unsent=nothing,
         announcer=nothing,

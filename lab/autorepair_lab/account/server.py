@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -115,6 +116,9 @@ class Account:
                     f"This process already runs an account on {_RUNNING[0].endpoint}: close it "
                     "first, or start the second one in a process of its own."
                 )
+            # Werkzeug would print its own advice about a port in use, and end the process.
+            with socket.create_server(("127.0.0.1", self._port)):
+                pass
             self._server = make_server(
                 "127.0.0.1",
                 self._port,

@@ -2,7 +2,8 @@
 
 What is mended: waits and retry intervals run faster by ``time_scale``; ``States.Runtime`` and
 ``States.DataLimitExceeded`` are not caught by ``States.ALL``; failed Lambda calls carry AWS's error
-names; every change of an execution's status raises its event.
+names; an execution that was stopped takes no answer; every change of an execution's status raises
+its event.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.config import default_user_config
-from moto.stepfunctions.parser.api import HistoryEventType, TaskFailedEventDetails
+from moto.stepfunctions.parser.api import (
+    HistoryEventType,
+    TaskFailedEventDetails,
+    TaskTimedOut,
+)
 from moto.stepfunctions.parser.api import LambdaFunctionFailedEventDetails as FailedDetails
 from moto.stepfunctions.parser.asl.component.common.error_name import error_equals_decl
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
@@ -167,6 +172,9 @@ class Interpreter(AbstractContextManager["Interpreter"]):
         self._mends.enter_context(
             _replaced(backend, "start_execution", _named(backend.start_execution))
         )
+        self._mends.enter_context(
+            _replaced(backend, "send_task_success", _only_to_running(backend.send_task_success))
+        )
 
 
 class _ScaledTime:
@@ -220,6 +228,20 @@ def _named(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(backend, state_machine_arn, name or str(uuid.uuid4()), *arguments, **more)
 
     return start_execution
+
+
+def _only_to_running(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Moto takes an answer to an execution that was stopped; Step Functions says TaskTimedOut."""
+
+    def send_task_success(backend: Any, task_token: str, outcome: str) -> Any:  # noqa: ANN401 - moto
+        workers = (one.exec_worker for m in backend.state_machines for one in m.executions)
+        for env in (worker.env for worker in workers if worker and worker.env):
+            if env.callback_pool_manager.get(task_token) and not env.is_running():
+                told = "Task Timed Out: 'Provided task does not exist anymore'"
+                raise TaskTimedOut(told, "TaskTimedOut")
+        return original(backend, task_token, outcome)
+
+    return send_task_success
 
 
 def _milliseconds(at: datetime | None) -> int | None:

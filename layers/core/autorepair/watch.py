@@ -51,13 +51,17 @@ class Unsettled:
 
 @dataclass(frozen=True)
 class Unsent:
-    """A message that people have not got, since ``since``."""
+    """A message that people have not got, since ``since``; or have, and nobody could record that.
+
+    ``sent_as`` is the id under which it was sent in the end.
+    """
 
     incident: Incident
     subject: str
     body: str
     attributes: dict[str, str]
     since: datetime
+    sent_as: str | None = None
 
 
 @dataclass(frozen=True)

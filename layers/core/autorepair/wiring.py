@@ -37,6 +37,7 @@ from autorepair.aws.metrics import CloudWatchMetrics
 from autorepair.aws.notifier import SnsNotifier
 from autorepair.aws.policies import SsmPolicies
 from autorepair.aws.releases import LambdaConcurrency, LambdaReleases
+from autorepair.aws.repair_ledger import DynamoRepairLedger
 from autorepair.aws.snapshots import Snapshots
 from autorepair.aws.standing_alarms import CloudWatchStandingAlarms
 from autorepair.aws.unknown_advisor import UnknownAdvisor
@@ -176,10 +177,13 @@ def connected(given: Settings, aws: Clients) -> Ports:
             aws.dynamodb, aws.lambda_, digester, snapshots, table=given.state_table, clock=clock
         ),
         known_config=known_config,
-        policies=SsmPolicies(aws.ssm, parameter=given.policy_parameter),
+        policies=SsmPolicies(
+            aws.ssm, parameter=given.policy_parameter, on_unreadable=_count_unreadable_policy
+        ),
         evidence=S3EvidenceStore(aws.s3, digester, bucket=given.evidence_bucket),
         audit=DynamoAuditTrail(aws.dynamodb, table=given.audit_table),
         state=DynamoIncidentState(aws.dynamodb, table=given.state_table, clock=clock),
+        ledger=DynamoRepairLedger(aws.dynamodb, table=given.state_table, clock=clock),
         notifier=SnsNotifier(aws.sns, topic_arn=given.topic_arn),
         unsent=DynamoUnsentMessages(aws.dynamodb, table=given.state_table),
         announcer=EventBridgeAnnouncer(aws.events, bus=given.event_bus),
@@ -308,6 +312,11 @@ def _count_consultation(said: Consultation) -> None:
     )
     if said.use.cost_usd is not None:
         metrics.add_metric(name="AdviceCostUsd", unit=MetricUnit.NoUnit, value=said.use.cost_usd)
+
+
+def _count_unreadable_policy() -> None:
+    """Count it; sent along with the count of the step itself. An alarm stands on it."""
+    metrics.add_metric(name="PolicyUnreadable", unit=MetricUnit.Count, value=1)
 
 
 def _count(name: str, result: Literal["Succeeded", "Failed"]) -> None:

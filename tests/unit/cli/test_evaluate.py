@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from autorepair_cli.evaluate import OUR_CASES, case_files
 from autorepair_cli.main import main
+from autorepair_cli.recorded.case import NEEDED
 from unit.cli import casebook
 
 
@@ -91,15 +93,42 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_are_concluded(
     assert [one["id"] for one in lines(out.read_text())] == ["a", "b", "c"]
 
 
-def test_a_case_that_breaks_the_run_is_told_and_says_nothing(cases: Path, tmp_path: Path) -> None:
-    casebook.written(cases, casebook.case(id="d", function_configuration={"FunctionName": "x"}))
+def test_a_case_that_breaks_the_run_is_told_and_is_no_abstention(
+    cases: Path, tmp_path: Path
+) -> None:
+    configuration = casebook.case()["function_configuration"] | {"Timeout": "soon"}
+    casebook.written(cases, casebook.case(id="d", function_configuration=configuration))
     out = tmp_path / "o"
     result = evaluate(cases, "--out", out)
     assert result.exit_code == 1
     assert "d.json could not be run" in result.stderr
-    broken = lines(out.read_text())[-1]
+    *whole, broken = lines(out.read_text())
     assert (broken["id"], broken["root_cause"]) == ("d", "insufficient_evidence")
-    assert (broken["source"], broken["repair"]) == ("none", None)
+    assert "d.json could not be run" in broken["error"]
+    assert [one["id"] for one in whole if "error" in one] == []
+
+
+def test_a_case_that_misses_what_every_run_needs_is_refused_when_it_is_read(
+    cases: Path, tmp_path: Path
+) -> None:
+    casebook.written(cases, casebook.case(id="d", function_configuration={"FunctionName": "x"}))
+    out = tmp_path / "o"
+    result = evaluate(cases, "--out", out)
+    assert result.exit_code == 1
+    assert "misses FunctionArn, Timeout, MemorySize" in result.stderr
+    assert [one["id"] for one in lines(out.read_text())] == ["a", "b", "c"]
+
+
+def test_the_cases_of_the_project_are_found_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert len(case_files(OUR_CASES)) > 100
+
+
+def test_the_fields_that_a_case_must_have_are_documented() -> None:
+    page = (OUR_CASES.parents[1] / "docs" / "cases.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in NEEDED)
 
 
 def test_cases_without_an_answer_are_concluded_and_not_scored(tmp_path: Path) -> None:

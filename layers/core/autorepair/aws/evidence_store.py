@@ -71,6 +71,7 @@ class S3EvidenceStore:
             failures=len(evidence.failures),
             log_lines=len(evidence.log_lines),
             changes=len(evidence.changes),
+            log_group=evidence.configuration.log_group,
             first_invocation_at=min((i.started_at for i in evidence.invocations), default=None),
             last_invocation_at=max((i.started_at for i in evidence.invocations), default=None),
             gaps=evidence.gaps[:_GAPS_IN_SUMMARY],

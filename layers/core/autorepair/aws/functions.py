@@ -41,6 +41,8 @@ _DESCRIBE = frozenset(
     | SettingsBeside.permissions["alias_version"]
 )
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.25, 4.0
+# How long a reading has to go on showing a setting as undone before nothing is written.
+_BELIEVED_AFTER_S = 3.0
 # One for the write, one for a revision that moved when an update settled, one for an update that
 # somebody else began in between.
 _ATTEMPTS = 3
@@ -131,29 +133,65 @@ class LambdaFunctions:
     def _swapped_beside(
         self, change: Change, before: SettingBeside, after: SettingBeside
     ) -> FunctionConfiguration:
-        """Compare and swap what has no part in the configuration's own revision."""
+        """Compare and swap what has no part in the configuration's own revision.
+
+        A reading may lag behind a write. So one right after ours that shows what was there before
+        is no proof of anything, nor is one that shows an undoing to be done already.
+        """
+        target = change.target
         obstacle: AutoRepairError | None = None
         for _ in range(_ATTEMPTS):
-            found = self.read(change.target)
+            found = self.read(target)
+            if change.planned_on is None:
+                found = self._while_holding(after, target, found, for_s=_BELIEVED_AFTER_S)
             if stands_where_led(found, change, before, after):
                 return found
             if not stands_as_planned_on(found, change, before, after):
                 raise StaleConfigurationError(
-                    f"{change.target.function_arn} is not as it was when the change was planned: "
+                    f"{target.function_arn} is not as it was when the change was planned: "
                     "the setting, or the configuration that goes with it, differs"
                 )
-            obstacle = self._beside.write(change.target.function_arn, before, after)
-            found = self.read(change.target)
+            obstacle = self._beside.write(target.function_arn, before, after)
+            found = self.read(target)
+            if obstacle is None:
+                return self._after_write_beside(before, after, target, found)
             if holds(found, after):
                 return found
-            if obstacle is None:
-                raise StaleConfigurationError(
-                    f"{change.target.function_arn} was changed by somebody else right after the "
-                    "write"
-                )
             if isinstance(obstacle, TransientServiceError):
                 raise obstacle
-        raise obstacle or StaleConfigurationError(f"{change.target.function_arn} kept moving")
+        raise obstacle or StaleConfigurationError(f"{target.function_arn} kept moving")
+
+    def _after_write_beside(
+        self,
+        before: SettingBeside,
+        after: SettingBeside,
+        target: Target,
+        found: FunctionConfiguration,
+    ) -> FunctionConfiguration:
+        """Give the reading that shows what Lambda has said to be written."""
+        found = self._while_holding(before, target, found, for_s=self._settle_s)
+        if holds(found, after):
+            return found
+        if holds(found, before):
+            raise TransientServiceError(
+                f"Lambda has taken the change of {target.function_arn} and shows what was there "
+                f"before it still after {self._settle_s:g} s; the same call may work a moment later"
+            )
+        raise StaleConfigurationError(
+            f"{target.function_arn} was changed by somebody else right after the write"
+        )
+
+    def _while_holding(
+        self, setting: SettingBeside, target: Target, found: FunctionConfiguration, *, for_s: float
+    ) -> FunctionConfiguration:
+        """Read again while the setting is shown, for so long at most; gives the last reading."""
+        delay, waited = _FIRST_POLL_S, 0.0
+        while holds(found, setting) and waited < for_s:
+            self._sleep(delay)
+            waited += delay
+            delay = min(delay * 2, _LONGEST_POLL_S)
+            found = self.read(target)
+        return found
 
     def _swapped(self, change: Change, edits: Edits) -> Reading:
         obstacle: AutoRepairError | None = None

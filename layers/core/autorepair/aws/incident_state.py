@@ -3,13 +3,15 @@
     target#<function arn>  open    the open incident: incident_id, execution_arn, incident (JSON)
     target#<function arn>  lease   the write lease: holder, held_until (epoch seconds), fence
     target#<function arn>  cooldown  the incident that was closed last: incident_id, closed_at
-    pause                  pause   there while writes are paused; an operator puts and deletes it
+    pause                  pause   there while writes are paused; see `pauses`
     incident#<id>          change  what the incident is writing or has written: record, incident
     incident#<id>          token   the task token of a waiting execution: token
+    target#<function arn>  repairs  what was repaired lately; see `repair_ledger`
+    repairs                account  likewise, in the whole account
     incident#<id>          message  what could not be sent; see `unsent_messages`
 
 The words are pk, sk and what the item holds. `expires_at` (epoch seconds) is the table's TTL;
-DynamoDB deletes late, so it is compared too. A pause may have one.
+DynamoDB deletes late, so it is compared too.
 The lease item has none and is never deleted: its fence must not start again. One that is past is
 taken over by whoever asks next.
 
@@ -27,9 +29,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from botocore.exceptions import ClientError
 
 from autorepair.aws.errors import aws_call, code_of
+from autorepair.aws.pauses import PAUSE_KEY, pause_of
+from autorepair.aws.readable_items import ReadableItems
 from autorepair.domain.change import ChangeRecord
 from autorepair.domain.errors import LeaseHeldError, TransientServiceError
 from autorepair.domain.incident import Incident, Target
+from autorepair.domain.pause import Pause
 from autorepair.ports import Clock, Lease, OpenIncident
 from autorepair.watch import ClosedIncident, Unsettled
 
@@ -59,9 +64,10 @@ class DynamoIncidentState:
         "unsettled": frozenset({"dynamodb:Query"}),
         "acquire_lease": frozenset({"dynamodb:UpdateItem", "dynamodb:GetItem"}),
         "release_lease": frozenset({"dynamodb:UpdateItem"}),
-        "is_paused": frozenset({"dynamodb:GetItem"}),
+        "pause_in_force": frozenset({"dynamodb:GetItem"}),
         "remember_change": frozenset({"dynamodb:PutItem"}),
         "remembered_change": frozenset({"dynamodb:GetItem"}),
+        "change_of": frozenset({"dynamodb:GetItem"}),
         "keep_task_token": frozenset({"dynamodb:PutItem"}),
     }
 
@@ -113,9 +119,11 @@ class DynamoIncidentState:
         Read from an index: what changed a moment ago may be missing, or still be there.
 
         Raises:
+            RecordUnreadableError: Of some item, after all others were given.
             AccessDeniedError, TransientServiceError, ConfigurationError: They cannot be read.
         """
         pages = self._dynamodb.get_paginator("query")
+        readable = ReadableItems(_unsettled)
         for kind in ("open", "change"):
             with aws_call("dynamodb:Query", f"table {self._table}, index {_INDEX}"):
                 for page in pages.paginate(
@@ -124,7 +132,9 @@ class DynamoIncidentState:
                     KeyConditionExpression="unsettled = :kind",
                     ExpressionAttributeValues={":kind": {"S": kind}},
                 ):
-                    yield from (_unsettled(item) for item in page["Items"])
+                    for item in page["Items"]:
+                        yield from readable.read(item)
+        readable.report()
 
     def last_closed(self, target: Target) -> ClosedIncident | None:
         """Give the incident that was closed last on the target.
@@ -141,12 +151,13 @@ class DynamoIncidentState:
     def close(self, incident: Incident) -> None:
         """Close the incident if it is the one that is open; closing twice does no harm.
 
-        When it was closed is kept: the cooldown counts from there.
+        When it was closed is kept, of an incident that was open: the cooldown counts from there.
+        An intake that failed before it opened one has closed nothing, and silences no alarm.
 
         Raises:
             AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be closed.
         """
-        if incident.target is None:
+        if incident.target is None or not self._no_longer_open(incident):
             return
         self._put(
             _target_key(incident.target.function_arn, "cooldown")
@@ -156,16 +167,20 @@ class DynamoIncidentState:
                 "expires_at": self._after(KEPT_FOR),
             }
         )
+
+    def _no_longer_open(self, incident: Incident) -> bool:
         with aws_call("dynamodb:DeleteItem", f"table {self._table}"):
             try:
                 self._dynamodb.delete_item(
                     TableName=self._table,
-                    Key=_target_key(incident.target.function_arn, "open"),
+                    Key=_target_key(incident.subject.function_arn, "open"),
                     ConditionExpression="incident_id = :id",
                     ExpressionAttributeValues={":id": {"S": incident.id}},
                 )
             except ClientError as error:
                 _raise_unless_condition_failed(error)
+                return False
+        return True
 
     def acquire_lease(self, target: Target, *, holder: str, seconds: int) -> Lease:
         """Take the write lease of a target; its holder may take it again.
@@ -227,13 +242,14 @@ class DynamoIncidentState:
             except ClientError as error:
                 _raise_unless_condition_failed(error)
 
-    def is_paused(self) -> bool:
-        """Whether an operator has paused all writes.
+    def pause_in_force(self) -> Pause | None:
+        """Give the pause of all writes, if an operator has asked for one.
 
         Raises:
             AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be told.
         """
-        return self._get({"pk": {"S": "pause"}, "sk": {"S": "pause"}}) is not None
+        item = self._get(PAUSE_KEY)
+        return None if item is None else pause_of(item)
 
     def remember_change(self, incident: Incident, record: ChangeRecord) -> None:
         """Keep what an incident is writing or has written, for whoever has to finish or undo it.
@@ -241,7 +257,7 @@ class DynamoIncidentState:
         Raises:
             AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be kept.
         """
-        item = _incident_key(incident, "change") | {
+        item = _incident_key(incident.id, "change") | {
             "record": {"S": record.model_dump_json()},
             "expires_at": self._after(KEPT_FOR),
         }
@@ -255,7 +271,15 @@ class DynamoIncidentState:
         Raises:
             AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be read.
         """
-        item = self._get(_incident_key(incident, "change"))
+        return self.change_of(incident.id)
+
+    def change_of(self, incident_id: str) -> ChangeRecord | None:
+        """Give what `remember_change` kept of an incident that is known by its id only.
+
+        Raises:
+            AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be read.
+        """
+        item = self._get(_incident_key(incident_id, "change"))
         return None if item is None else ChangeRecord.model_validate_json(item["record"]["S"])
 
     def keep_task_token(self, incident: Incident, token: str, *, seconds: int) -> None:
@@ -264,7 +288,7 @@ class DynamoIncidentState:
         Raises:
             AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be kept.
         """
-        item = _incident_key(incident, "token") | {
+        item = _incident_key(incident.id, "token") | {
             "token": {"S": token},
             "expires_at": self._after(timedelta(seconds=seconds)),
         }
@@ -355,5 +379,5 @@ def _unsettled(item: Mapping[str, AttributeValueTypeDef]) -> Unsettled:
     return Unsettled(incident, datetime.fromisoformat(item["since"]["S"]))
 
 
-def _incident_key(incident: Incident, sort: str) -> dict[str, AttributeValueTypeDef]:
-    return {"pk": {"S": f"incident#{incident.id}"}, "sk": {"S": sort}}
+def _incident_key(incident_id: str, sort: str) -> dict[str, AttributeValueTypeDef]:
+    return {"pk": {"S": f"incident#{incident_id}"}, "sk": {"S": sort}}

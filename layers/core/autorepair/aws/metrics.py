@@ -48,9 +48,13 @@ class CloudWatchMetrics:
             AccessDeniedError, TransientServiceError, ConfigurationError: They cannot be read.
         """
         points: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
+        partial: dict[str, bool] = {}
         for result in self._results(target, start, end):
+            # More of it may come on the next page.
+            partial[result["Id"]] = result.get("StatusCode") == "PartialData"
             _require_readable(result, target)
             points[result["Id"]].extend(zip(result["Timestamps"], result["Values"], strict=True))
+        _require_whole(partial, target)
         return tuple(
             MetricSeries(
                 id=f"metric/{name}/{statistic}",
@@ -81,6 +85,15 @@ def _require_readable(result: MetricDataResultTypeDef, target: Target) -> None:
     if status not in {"Complete", "PartialData"}:
         raise TransientServiceError(
             f"{_ACTION} answered {status} for {result['Id']} of {target.function_name}; "
+            "the same call may work a moment later"
+        )
+
+
+def _require_whole(partial: dict[str, bool], target: Target) -> None:
+    missing = sorted(name for name, is_partial in partial.items() if is_partial)
+    if missing:
+        raise TransientServiceError(
+            f"{_ACTION} gave only a part of {', '.join(missing)} of {target.function_name}; "
             "the same call may work a moment later"
         )
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _READ_ALIAS = "lambda:GetAlias"
 _WRITE_ALIAS = "lambda:UpdateAlias"
 _RESERVE = "lambda:PutFunctionConcurrency"
+_READ_RESERVED = "lambda:GetFunctionConcurrency"
 
 
 class SettingsBeside:
@@ -30,7 +31,7 @@ class SettingsBeside:
 
     permissions: ClassVar[Mapping[str, frozenset[str]]] = {
         "alias_version": frozenset({_READ_ALIAS}),
-        "write": frozenset({_READ_ALIAS, _WRITE_ALIAS, _RESERVE}),
+        "write": frozenset({_READ_ALIAS, _WRITE_ALIAS, _READ_RESERVED, _RESERVE}),
     }
 
     def __init__(self, client: LambdaClient) -> None:
@@ -57,7 +58,8 @@ class SettingsBeside:
         """Write; give the failure if a fresh reading may settle it, raise any other.
 
         An alias is moved on its own revision, and only from ``before``. PutFunctionConcurrency
-        knows no revision: the caller's lease and a reading right before and after stand in.
+        knows no revision: the caller's lease and a reading right before and after stand in. An
+        operator's stop between the last reading and the call is the one thing that could be lost.
 
         Raises:
             StaleConfigurationError: The alias does not point where it did.
@@ -67,18 +69,23 @@ class SettingsBeside:
         """
         match after:
             case ReservedConcurrencySetting():
-                return self._reserve(function_arn, after)
+                return self._reserve(function_arn, before, after)
             case AliasSetting():
                 return self._move(function_arn, before, after)
 
     def _reserve(
-        self, function_arn: str, after: ReservedConcurrencySetting
+        self, function_arn: str, before: SettingBeside, after: ReservedConcurrencySetting
     ) -> AutoRepairError | None:
         executions = after.reserved_concurrency
         if executions is None:
             raise ChangeRefusedError(
                 f"the reservation of {function_arn} is not to be given up: that would leave it to "
                 "what other functions leave over; set another figure"
+            )
+        if (found := self._reserved(function_arn)) != _reserved_in(before):
+            return StaleConfigurationError(
+                f"{function_arn} has {found} executions reserved by now and not "
+                f"{_reserved_in(before)}"
             )
         return _attempted(
             _RESERVE,
@@ -87,6 +94,11 @@ class SettingsBeside:
                 FunctionName=function_arn, ReservedConcurrentExecutions=executions
             ),
         )
+
+    def _reserved(self, function_arn: str) -> int | None:
+        with aws_call(_READ_RESERVED, function_arn, missing=ChangeRefusedError):
+            answer = self._lambda.get_function_concurrency(FunctionName=function_arn)
+        return answer.get("ReservedConcurrentExecutions")
 
     def _move(
         self, function_arn: str, before: SettingBeside, after: AliasSetting
@@ -131,6 +143,14 @@ def _attempted(action: str, on: str, write: Callable[[], object]) -> AutoRepairE
             return failure
         raise failure from error
     return None
+
+
+def _reserved_in(setting: SettingBeside) -> int | None:
+    match setting:
+        case ReservedConcurrencySetting():
+            return setting.reserved_concurrency
+        case AliasSetting():
+            return None
 
 
 def _is_divided(alias: Mapping[str, Any]) -> bool:

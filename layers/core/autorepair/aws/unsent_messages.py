@@ -1,6 +1,6 @@
 """Messages that could not be sent, in the state table.
 
-    incident#<id>          message  subject, body, attributes (JSON), incident (JSON)
+    incident#<id>          message  subject, body, attributes (JSON), incident (JSON), sent_as
 
 As in `incident_state`, ``unsettled`` ("message") and ``since`` are the keys of the sparse index by
 which reconcile finds them. The index holds no more than that: a message itself is read by its key.
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 from botocore.exceptions import ClientError
 
 from autorepair.aws.errors import aws_call, code_of
+from autorepair.aws.readable_items import ReadableItems
 from autorepair.domain.incident import Incident
 from autorepair.watch import Unsent
 
@@ -61,13 +62,15 @@ class DynamoUnsentMessages:
                     "body": {"S": unsent.body},
                     "attributes": {"S": json.dumps(unsent.attributes, sort_keys=True)},
                     "expires_at": {"N": str(expires_at)},
-                },
+                }
+                | ({"sent_as": {"S": unsent.sent_as}} if unsent.sent_as else {}),
             )
 
     def kept(self) -> Iterator[Unsent]:
         """Give what is kept, oldest first; may lag by a moment.
 
         Raises:
+            RecordUnreadableError: Of some item, after all others were given.
             AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be read.
         """
         pages = self._dynamodb.get_paginator("query").paginate(
@@ -80,13 +83,15 @@ class DynamoUnsentMessages:
             keys = [
                 {"pk": item["pk"], "sk": item["sk"]} for page in pages for item in page["Items"]
             ]
+        readable = ReadableItems(_unsent)
         for key in keys:
             with aws_call("dynamodb:GetItem", f"table {self._table}"):
                 item = self._dynamodb.get_item(
                     TableName=self._table, Key=key, ConsistentRead=True
                 ).get("Item")
             if item is not None:
-                yield _unsent(item)
+                yield from readable.read(item)
+        readable.report()
 
     def forget(self, unsent: Unsent) -> None:
         """Forget a message, unless a newer one has taken its place.
@@ -118,4 +123,5 @@ def _unsent(item: Mapping[str, AttributeValueTypeDef]) -> Unsent:
         body=item["body"]["S"],
         attributes=json.loads(item["attributes"]["S"]),
         since=datetime.fromisoformat(item["since"]["S"]),
+        sent_as=item["sent_as"]["S"] if "sent_as" in item else None,
     )

@@ -61,7 +61,8 @@ _DENIALS: tuple[Sign, ...] = (
         0.9,
         r"KMSAccessDenied|KMS access was denied|The ciphertext refers to a customer master key",
         r"KMS(?:Disabled|InvalidState|NotFound)|KMSKeyAccessDenied|DisabledKMSKey"
-        r"|KMSInvalidStateException|key/[\w-]{36} is (?:disabled|pending)",
+        r"|kms\.model\.\w{0,20}(?:Disabled|InvalidState)Exception|DisabledException: \S{0,200}:kms:"
+        r"|KMSInvalidStateException|key/[\w-]{1,36} is (?:disabled|pending)",
     ),
     sign(
         "a right that a database or another server does not grant",

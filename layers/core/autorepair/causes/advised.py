@@ -54,28 +54,25 @@ def objection_to(advice: Advice, evidence: Evidence) -> str | None:
 def need_of(advice: Advice, evidence: Evidence) -> EnvironmentNeed | None:
     """Give what an answer that counts calls for, from the evidence alone.
 
-    Only what an operator declared and the function does not hold: a size needs the proof that a
-    rule's formula rests on, and where there is an answer of a model no rule had one. Of several
-    such variables those that the cited failures name; where these name none, the only one.
+    Only what an operator declared and the function is not known to hold: a size needs the proof
+    that a rule's formula rests on, and where a model is asked no rule had one. Of such variables
+    those that the cited failures name; where these name none, the only one that surely differs.
     """
     suspects = _suspects(advice.root_cause, evidence)
     texts = [words_of(line) for cite in advice.cites if (line := telling_line(evidence, cite))]
-    named = [name for name in suspects if any(_names(name, text) for text in texts)]
-    names = named or (suspects if len(suspects) == 1 else [])
+    named = [v.name for v in suspects if any(_names(v.name, text) for text in texts)]
+    differing = [v.name for v in suspects if v.matches_current is False]
+    names = named or (differing if len(differing) == 1 else [])
     return EnvironmentNeed(names=tuple(sorted(names))) if names else None
 
 
-def _suspects(cause: RootCause, evidence: Evidence) -> list[str]:
+def _suspects(cause: RootCause, evidence: Evidence) -> list[DeclaredVariable]:
     is_set = set(evidence.configuration.env_names)
     if cause is RootCause.MISSING_ENV_VAR:
-        return [v.name for v in evidence.declared if v.kind != "absent" and v.name not in is_set]
+        return [v for v in evidence.declared if v.kind != "absent" and v.name not in is_set]
     if cause is RootCause.WRONG_ENV_VAR:
-        return [v.name for v in evidence.declared if _is_off(v, is_set)]
+        return [v for v in evidence.declared if v.name in is_set and v.matches_current is not True]
     return []
-
-
-def _is_off(variable: DeclaredVariable, is_set: set[str]) -> bool:
-    return variable.matches_current is False and variable.name in is_set
 
 
 def _names(name: str, text: str) -> bool:

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 
 from autorepair.causes.cause import Cause, Reach
+from autorepair.causes.handled import as_failed
 from autorepair.causes.limits import share_of_failures, weighed_down
 from autorepair.causes.witnesses import (
     is_exception,
@@ -22,6 +23,11 @@ _SURE = 0.85
 _LIKELY = 0.75
 # An exception of any kind, raised by the function's own code: it points there, and no further.
 _LEANING = 0.55
+# The same from within a library: most often it was called in a way that it does not allow.
+_HUNCH = 0.5
+# Lambda counts no error there, so it is the log's word alone.
+_HANDLED = 0.65
+_WHERE = {True: "the function's own code", False: "a library that the function calls"}
 
 # Exceptions that say that the code did what its language forbids. A ValueError, say, is not among
 # them: it may as well be about an event, a setting, or another service's answer.
@@ -58,6 +64,9 @@ _PANIC = re.compile(
     r"|dictionary changed size during iteration|Maximum call stack size exceeded"
     r"|fatal error: concurrent map"
 )
+_HANDLED_BUG = re.compile(
+    rf"\b(?:{'|'.join(sorted(_BUGS))})\b|Cannot read propert|undefined method|is not a function"
+)
 # The environment, or a package that does not fit, explains these as well as a bug would.
 _OTHER_REASONS = re.compile(
     r"\benviron\b|getenv|process\.env|System\.getenv|\bENV(?:\[|\.fetch)|<frozen os>|/os\.py\""
@@ -90,7 +99,33 @@ _Told = tuple[_Signature, LogLine]
 
 
 def _diagnose(evidence: Evidence) -> Finding | None:
-    return _of_forbidden_kind(evidence) or _of_any_kind(evidence)
+    return _of_forbidden_kind(evidence) or _of_any_kind(evidence) or _of_handled(evidence)
+
+
+def _of_handled(evidence: Evidence) -> Finding | None:
+    """Find a bug that calls logged, with the place in the function's own code, and answered."""
+    treated = as_failed(evidence)
+    if treated is None:
+        return None
+    own = [
+        line
+        for lines in last_words(treated).values()
+        for line in lines[-_FEW:]
+        if _HANDLED_BUG.search(words_of(line)) and _OWN_FRAME.search(words_of(line))
+    ]
+    told = {line.request_id for line in own}
+    if len(told) < _FEW or len(told) < _LEAST_SHARE * len(treated.failures):
+        return None
+    return Finding(
+        cause=RootCause.CODE_BUG,
+        confidence=_HANDLED,
+        why=(
+            f"{len(told)} calls that returned logged an exception of the function's own code, of a "
+            "kind that says that the code has to be mended"
+        ),
+        cites=latest(own),
+        is_repairable=False,
+    )
 
 
 def _of_forbidden_kind(evidence: Evidence) -> Finding | None:
@@ -133,8 +168,11 @@ def _of_any_kind(evidence: Evidence) -> Finding | None:
         for invocation in evidence.failures
         if invocation.status in {"error", "crash"}
         for line in words[invocation.request_id][-1:]
-        if is_exception(line) and _OWN_FRAME.search(words_of(line))
+        if is_exception(line)
     ]
+    own = [pair for pair in found if _OWN_FRAME.search(words_of(pair[1]))]
+    is_own = bool(own) and 2 * len(own) >= len(found)
+    found = own if is_own else [pair for pair in found if _may_be_misuse(*pair)]
     share = share_of_failures(evidence, len(found))
     if len(found) < _FEW or share < _LEAST_SHARE:
         return None
@@ -142,14 +180,20 @@ def _of_any_kind(evidence: Evidence) -> Finding | None:
         return None
     return Finding(
         cause=RootCause.CODE_BUG,
-        confidence=weighed_down(_LEANING, share),
+        confidence=weighed_down(_LEANING if is_own else _HUNCH, share),
         why=(
             f"{len(found)} of {len(evidence.failures)} failed invocations ended with an exception "
-            "raised in the function's own code, and nothing else explains it"
+            f"raised in {_WHERE[is_own]}, and nothing else explains it"
         ),
         cites=latest(line for _, line in found),
         is_repairable=False,
     )
+
+
+def _may_be_misuse(invocation: Invocation, line: LogLine) -> bool:
+    """Whether an exception from within a library may be the code's own fault."""
+    has_begun = not (invocation.error_type or "").startswith(_NEVER_BEGAN)
+    return has_begun and _OTHER_REASONS.search(words_of(line)) is None
 
 
 def _began_with_an_environment(evidence: Evidence, first: Invocation) -> bool:

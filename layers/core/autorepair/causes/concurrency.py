@@ -34,12 +34,22 @@ _OF_PURPOSE = re.compile(
     r"|保护|限流|停用|维护",
     re.IGNORECASE,
 )
+_BACKLOGS = frozenset({
+    "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible", "IteratorAge",
+    "OffsetLag",
+})  # fmt: skip
+# How many a mapping runs at once, before and after a change of it.
+_POLLER = re.compile(
+    r"(?i)(?:maximum_?concurrency|parallelization_?factor)\W{1,4}(\d{1,5})[^\d\n]{1,60}(\d{1,5})\b"
+)
+# A reservation before and after, as a note of a change tells it.
+_LOWERED = re.compile(r"(?i)\breserv\w{0,40}: ?(\d{1,6}) ?(?:->|→|to) ?\d{1,6}\b")
 
 
 def _diagnose(evidence: Evidence) -> Finding | None:
     throttles = evidence.metric("Throttles", "Sum")
     if throttles is None or not _matters(evidence, throttles):
-        return None
+        return _held_down(evidence)
     reserved = evidence.configuration.reserved_concurrency
     if reserved == 0:
         return _switched_off(evidence, throttles)
@@ -74,6 +84,36 @@ def _switched_off(evidence: Evidence, throttles: MetricSeries) -> Finding:
         "function is switched off, so whoever did it has to say whether it may run again",
         (throttles.id, *_cited_changes(evidence)),
     )
+
+
+def _held_down(evidence: Evidence) -> Finding | None:
+    """Nothing is turned away, but a poller may run fewer at once, and its source backs up."""
+    running = evidence.metric("ConcurrentExecutions", "Maximum")
+    for change in reversed(evidence.changes):
+        told = _POLLER.search(f"{change.event} {change.note}"[:1000])
+        if told is None or running is None or int(told[2]) >= int(told[1]):
+            continue
+        since = [value for at, value in running.points if at >= change.at]
+        cap = float(told[2])
+        if since and _NEAR * cap <= median(since) <= cap and _backs_up(evidence):
+            return _finding(
+                0.8,
+                f"since the event source mapping may run no more than {cap:.0f} at once (it was "
+                f"{told[1]}), as many run all the time and what it reads piles up: the mapping, "
+                "and not the function, has to be changed",
+                (running.id, change.id),
+            )
+    return None
+
+
+def _backs_up(evidence: Evidence) -> bool:
+    """Whether the age or the number of what waits for the function has grown manifold."""
+    waiting = [
+        [value for _, value in series.points]
+        for series in evidence.metrics
+        if series.metric_name in _BACKLOGS and series.points
+    ]
+    return any(values[-1] >= _LONGER * max(1.0, values[0]) for values in waiting)
 
 
 def _at_reservation(
@@ -158,7 +198,8 @@ def _demand(evidence: Evidence, throttles: MetricSeries, peak: float) -> float:
 
     The larger of rate x duration (Little's law; Lambda developer guide, "concurrency = requests
     per second x duration") and the observed peak scaled by all calls over those that ran, in the
-    worst minute; refused calls come again, so no more than four times the peak is believed.
+    worst minute; refused calls come again, so no more than four times the peak is believed. What
+    ran at once before any was refused is believed as it is.
     """
     ran = dict(calls.points) if (calls := evidence.metric("Invocations", "Sum")) else {}
     lasting = dict(d.points) if (d := evidence.metric("Duration", "Average")) else {}
@@ -168,20 +209,32 @@ def _demand(evidence: Evidence, throttles: MetricSeries, peak: float) -> float:
             calls_in_all = ran[at] + refused
             by_rate = calls_in_all / throttles.period_s * lasting.get(at, 0.0) / 1000
             most = max(most, peak * calls_in_all / ran[at], by_rate)
-    return min(most, _MOST_OVER_PEAK * peak)
+    return max(min(most, _MOST_OVER_PEAK * peak), _peak_before(evidence, throttles))
+
+
+def _peak_before(evidence: Evidence, throttles: MetricSeries) -> float:
+    """Give the most executions at once before the first call was turned away, 0 where untold."""
+    series = evidence.metric("ConcurrentExecutions", "Maximum")
+    start = next((at for at, value in throttles.points if value > 0), None)
+    if series is None or start is None:
+        return 0.0
+    return max((value for at, value in series.points if at < start), default=0.0)
 
 
 def _former(evidence: Evidence) -> float:
-    """Give the reservation that a recent change lowered, 0 where none did."""
-    changes = [c.setting("reserved_concurrency") for c in evidence.changes]
-    lowered = [
-        float(change.before)
-        for change in changes
-        if change is not None
-        and isinstance(change.before, int)
-        and change.before > (evidence.configuration.reserved_concurrency or 0)
-    ]
-    return lowered[-1] if lowered else 0.0
+    """Give the reservation that the latest recent change lowered, 0 where none did."""
+    present = evidence.configuration.reserved_concurrency or 0
+    lowered = [before for c in evidence.changes if (before := _reserved_before(c)) > present]
+    return float(lowered[-1]) if lowered else 0.0
+
+
+def _reserved_before(change: RecentChange) -> int:
+    """Give the reservation before a change, by its settings or its note; 0 where neither tells."""
+    setting = change.setting("reserved_concurrency")
+    if setting is not None:
+        return setting.before if isinstance(setting.before, int) else 0
+    told = _LOWERED.search(change.note[:500])
+    return int(told[1]) if told else 0
 
 
 def _peak(evidence: Evidence, throttles: MetricSeries) -> float | None:
@@ -231,7 +284,8 @@ CONCURRENCY_LIMITED = Cause(
     label=RootCause.CONCURRENCY_LIMITED,
     signal=(
         "Throttles above zero, with ConcurrentExecutions at the function's reservation or at what "
-        "the account leaves unreserved; the invocations that run are well."
+        "the account leaves unreserved; the invocations that run are well. Or a mapping whose "
+        "concurrency was lowered, as many executions all the time, and a backlog that grows."
     ),
     proof=(
         "Lambda turns a call away only when no execution is free for it; the metrics count both, "

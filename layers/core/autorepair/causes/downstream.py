@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from autorepair.causes.cause import Cause
 from autorepair.causes.limits import (
     reports_of,
@@ -11,6 +13,7 @@ from autorepair.causes.limits import (
 )
 from autorepair.causes.open_calls import Silence, silence_of
 from autorepair.causes.outcries import outcry_of
+from autorepair.causes.signs import changes_of, find, sign
 from autorepair.causes.troubles import Trouble
 from autorepair.causes.witnesses import latest
 from autorepair.domain.diagnosis import Finding, RootCause
@@ -26,10 +29,29 @@ _GUESS = 0.5
 _DOWN = (Trouble.REFUSED, Trouble.FAILING, Trouble.NO_ANSWER)
 # Down, or out of reach of the function's own network.
 _UNREACHED = (Trouble.NAMELESS, Trouble.CONNECT_TIMEOUT, Trouble.NO_RESOLVER)
+# Words of which nobody knows whose they are; perhaps the function's own.
+_VAGUE = re.compile(
+    r"(?:\[error\] )?(?:[\w.]{0,40}error\b[:\s]{1,3}){0,3}(?:http )?(?:5\d\d:? )?"
+    r"(?:internal server error|service unavailable|bad gateway)\W{0,3}(?:\n|$)"
+)
+# The very thing is not there: a bucket, a table, a queue; not a key or a record within it.
+_GONE = (
+    sign(
+        "a resource of another service that does not exist",
+        0.85,
+        r"NoSuchBucket|bucket does not exist|Requested resource not found|NonExistentQueue",
+        r"QueueDoesNotExist|queue does not exist|TopicNotFound|Topic does not exist",
+        r"StateMachineDoesNotExist|index_not_found|[Nn]o such index|Unknown(?:Topic|_TOPIC)",
+        r"Stream \S{1,200} under account \d{1,12} not found|can't find the specified secret",
+        r"NotFoundException: Function not found|SecretNotFound|ParameterNotFound",
+        r"DBClusterNotFound|DBInstanceNotFound|(?:cluster|endpoint) \S{1,100} (?:was )?deleted",
+    ),
+)
+_DELETED = re.compile(r"^(?:Delete|Remove|Terminate|Stop|Disable|Purge)[A-Z]\w{2,60}")
 
 
 def _diagnose(evidence: Evidence) -> Finding | None:
-    return _failing(evidence) or _silent(evidence)
+    return _failing(evidence) or _silent(evidence) or _gone(evidence)
 
 
 def _failing(evidence: Evidence) -> Finding | None:
@@ -46,6 +68,10 @@ def _failing(evidence: Evidence) -> Finding | None:
         confidence = 0.85
     elif in_vpc and not is_down:
         confidence = 0.6
+    if all(_VAGUE.match(text) for text in outcry.texts(*_DOWN, *_UNREACHED)):
+        confidence = 0.6
+    if _is_in_part(evidence):
+        confidence = min(confidence, 0.7)
     whom = "failed invocations" if evidence.failures else "invocations that complain"
     return _finding(
         weighed_down(confidence if outcry.is_plain else min(confidence, 0.6), share),
@@ -53,6 +79,18 @@ def _failing(evidence: Evidence) -> Finding | None:
         "be reached: no setting of this function brings it back",
         outcry.cites(*_DOWN, *_UNREACHED),
     )
+
+
+def _is_in_part(evidence: Evidence) -> bool:
+    """Whether most records of a queue or a stream go well in between: some may be different."""
+    failed = evidence.failures
+    if not failed or not evidence.event_sources:
+        return False
+    began, ended = failed[0].started_at, failed[-1].started_at
+    between = [
+        i for i in evidence.invocations if i.status == "success" and began < i.started_at < ended
+    ]
+    return len(between) >= 2 * len(failed)
 
 
 def _silent(evidence: Evidence) -> Finding | None:
@@ -84,6 +122,20 @@ def _after(silence: Silence) -> str:
     if not silence.is_said:
         return "what is usually followed by an answer of another service"
     return "a call to another service"
+
+
+def _gone(evidence: Evidence) -> Finding | None:
+    """What the function asks another service for is not there, for all that is known of it."""
+    proof = find(evidence, _GONE)
+    if proof is None or proof.witness != "failures":
+        return None
+    changes = changes_of(evidence, (), _DELETED)
+    confidence = min(proof.confidence, 0.85 if changes else 0.6)
+    return _finding(
+        confidence,
+        f"{proof.why(evidence)}: it has to be made anew, or the function told where it is now",
+        (*proof.cites, *changes[-1:]),
+    )
 
 
 def _are_barely_made(evidence: Evidence, silence: Silence) -> bool:

@@ -30,6 +30,10 @@ _SIGNS: tuple[Sign, ...] = (
         r"Unable to load type '[^'\n]{1,300}' from assembly|Handler `[^`\n]{1,200}` doesn't exist",
         r"entrypoint requires the handler name to be the first argument",
         r"Failed to find (?:the )?(?:function )?handler|[Hh]andler not found:",
+        # Ruby's runtime itself looks for it, and no frame of the function's own is in the trace.
+        r"uninitialized constant [\w:]{1,100}\s{1,4}/var/runtime/",
+        r"uninitialized constant [^\n]{1,200}\"stackTrace\": ?\[\s{0,6}\"/var/runtime/",
+        r"undefined (?:local variable or )?method [^\n]{1,150}\s{1,4}/var/runtime/",
     ),
     sign(
         "a handler whose module the package does not hold",

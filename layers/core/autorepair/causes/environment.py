@@ -7,9 +7,19 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from autorepair.causes.cause import Cause
+from autorepair.causes.handled import as_failed
+from autorepair.causes.input_words import is_identifier, is_of_input, without_quotes
 from autorepair.causes.limits import reports_of, share_of_failures, weighed_down
-from autorepair.causes.missing_words import NOTHING, mentions, named, speaks_of_lack
+from autorepair.causes.missing_words import (
+    NOTHING,
+    mentions,
+    named,
+    reads_environment,
+    speaks_of_lack,
+)
 from autorepair.causes.onset import onset_with
+from autorepair.causes.standing_values import has_worked
+from autorepair.causes.troubles import Trouble, trouble_of
 from autorepair.causes.witnesses import (
     explained_by,
     failing_lines,
@@ -27,6 +37,7 @@ _SUSPICION = 0.65
 _HINTED = 0.78
 # Too little to ask anybody for a change.
 _HUNCH = 0.55
+_DISPROVED = 0.5
 _BY_REMOVAL = 0.88
 # What is searched in one diagnosis, in characters; a text that was searched before costs nothing.
 _MOST_TEXT = 2_000_000
@@ -36,6 +47,9 @@ _NEARLY_ALL = 0.8
 _LEAST_WORD = 4
 _WORD = re.compile(r"[a-z0-9]{4,60}")
 _BETWEEN = 0.3
+_MOSTLY = 0.6
+# What another service says of itself, whatever it was called with.
+_OTHERS_OWN = frozenset({Trouble.THROTTLED, Trouble.EXHAUSTED, Trouble.OVERDUE, Trouble.REFUSED})
 
 
 @dataclass(slots=True)
@@ -50,6 +64,24 @@ class _Proof:
 def _diagnose(evidence: Evidence) -> Finding | None:
     if evidence.configuration.is_env_unreadable:
         return None
+    return _of_failures(evidence) or _of_handled(evidence)
+
+
+def _of_handled(evidence: Evidence) -> Finding | None:
+    """Find what is missing in calls that answered with an error of which Lambda knows nothing."""
+    treated = as_failed(evidence)
+    finding = None if treated is None else _of_failures(treated)
+    if finding is None or not isinstance(finding.need, EnvironmentNeed):
+        return None
+    removed = {v.name for c in evidence.changes for v in c.variables if v.kind == "removed"}
+    names = set(finding.need.names)
+    if not names <= _declared_but_unset(evidence):
+        return None
+    most = _HINTED if names & removed else _SUSPICION
+    return finding.model_copy(update={"confidence": min(finding.confidence, most)})
+
+
+def _of_failures(evidence: Evidence) -> Finding | None:
     proofs = _few(_proofs(evidence), evidence)
     undone = _declared_but_unset(evidence)
     if not proofs:
@@ -60,6 +92,9 @@ def _diagnose(evidence: Evidence) -> Finding | None:
     lines = {line.id: line for proof in proofs.values() for line in proof.lines.values()}
     share = share_of_failures(evidence, len(explained_by(evidence, lines.values())))
     best = max(proof.confidence for proof in proofs.values())
+    if has_worked(evidence) and not any(reads_environment(words_of(li)) for li in lines.values()):
+        # Calls went well without it, and nothing shows that it is the environment that is read.
+        best = min(best, _DISPROVED)
     if not undone & set(proofs) and _comes_and_goes(evidence):
         best = min(best, _HUNCH)
     return Finding(
@@ -103,13 +138,22 @@ def _by_removal(evidence: Evidence, undone: set[str]) -> Finding | None:
         if not removed or share_of_failures(evidence, len(errors)) < _NEARLY_ALL:
             continue
         onset = onset_with(evidence, change) if errors else None
-        if onset is None:
+        if onset is None or (_are_others(evidence) and not _spoken_of(evidence, removed)):
             continue
         # What else was changed with it may as well be what broke.
         is_alone = onset == "surely" and not change.settings
         is_telling = is_alone or _share_of_nothing(evidence) >= _NEARLY_ALL
         return _finding_by_removal(evidence, change, undone & removed or removed, sure=is_telling)
     return None
+
+
+def _are_others(evidence: Evidence) -> bool:
+    """Whether most failures tell of another service's trouble, which no variable brings about."""
+    told = [
+        any(trouble_of(words_of(line)) in _OTHERS_OWN for line in lines)
+        for lines in last_words(evidence).values()
+    ]
+    return bool(told) and sum(told) >= _MOSTLY * len(told)
 
 
 def _finding_by_removal(
@@ -136,6 +180,8 @@ def _by_declaration(evidence: Evidence, undone: set[str]) -> Finding | None:
     errors = _errors(evidence)
     if not undone or not errors or share_of_failures(evidence, len(errors)) < _NEARLY_ALL:
         return None
+    if has_worked(evidence):
+        return None
     spoken = _spoken_of(evidence, undone)
     is_told = _share_of_nothing(evidence) >= _NEARLY_ALL
     names = spoken if is_told and spoken else undone
@@ -158,10 +204,14 @@ def _errors(evidence: Evidence) -> tuple[Invocation, ...]:
 def _share_of_nothing(evidence: Evidence) -> float:
     """Give the share of failures that speak of a value that is not there."""
     told = [
-        any(NOTHING.search(words_of(line)) for line in lines)
+        any(_speaks_of_nothing(words_of(line)) for line in lines)
         for lines in last_words(evidence).values()
     ]
     return sum(told) / len(told) if told else 0.0
+
+
+def _speaks_of_nothing(text: str) -> bool:
+    return NOTHING.search(without_quotes(text)) is not None and not is_identifier(text)
 
 
 def _spoken_of(evidence: Evidence, names: Iterable[str]) -> set[str]:
@@ -183,9 +233,11 @@ def _proofs(evidence: Evidence) -> dict[str, _Proof]:
     telling = {line.id for lines in last_words(evidence).values() for line in lines}
     proofs: dict[str, _Proof] = {}
     asides: list[LogLine] = []
+    is_cleared = has_worked(evidence)
     for line in _witnesses(evidence):
         if line.request_id is not None and line.id not in telling:
-            asides.append(line)
+            # Calls that went well lacked it too.
+            asides.extend([] if is_cleared else [line])
             continue
         for name, confidence in search.named(line):
             _add(proofs, name, confidence, line)
@@ -222,9 +274,14 @@ class _Search:
 
     def _mentioned(self, text: str) -> Iterable[tuple[str, float]]:
         """Give the declared and unset variables that a text names where it tells of a lack."""
-        if len(self.undone) > _MOST_NAMES or not speaks_of_lack(text):
+        if len(self.undone) > _MOST_NAMES or not speaks_of_lack(text) or is_identifier(text):
             return ()
-        return ((name, 0.9) for name in sorted(self.undone) if mentions(text, name))
+        told = without_quotes(text)
+        return (
+            (name, 0.9)
+            for name in sorted(self.undone)
+            if mentions(told, name) and not is_of_input(text, name)
+        )
 
 
 def _add(proofs: dict[str, _Proof], name: str, confidence: float, line: LogLine) -> None:

@@ -8,6 +8,7 @@ from statistics import median
 
 from autorepair.causes.cause import Cause, Reach
 from autorepair.causes.limits import timeout_ms
+from autorepair.causes.recursion import grows
 from autorepair.causes.witnesses import words_of
 from autorepair.domain.diagnosis import Finding, RootCause
 from autorepair.domain.evidence import Evidence, MetricSeries
@@ -23,6 +24,8 @@ _SAME = 1.5
 _FAR_FROM_CUT = 0.5
 _NEARLY_FULL = 0.9
 _FEW = 3
+# Traffic that multiplies minute by minute for so long is nobody's visit.
+_LONG_GROWTH, _MANIFOLD = 9, 8.0
 
 # CloudWatch's own words; who sets a state by hand writes what he likes.
 _OWN_WORDS = re.compile(
@@ -35,10 +38,23 @@ _MISSING = re.compile(
 _TROUBLE = re.compile(
     r"(?i)(?<![\w=])(?:error|fatal|critical|exception|traceback|panic|failed|failure|denied"
     r"|timed? ?out|refused|retry(?:ing)?|throttl\w{0,6}|dropped|recursi\w{1,8})\b"
+    r"|\b[a-z]\w{1,60}(?:Exception|Error)(?:\b|:)"
+    r"|\b(?:GET|POST|PUT|PATCH|DELETE) \S{1,200} 5\d\d\b"
+    r"|status(?:[ _-]?code)?[\"']?\s?[=:]\s?[\"']?5\d\d\b"
 )
 _NO_TROUBLE = re.compile(
     r"(?i)(?:\b(?:no|0|zero|without) (?:error|failure|exception|retries|failed)\w{0,3}"
-    r"|(?:error|failure|failed|retries|exception)s?\"?\s?[=:]\s?(?:0|none|null|false|\[\])(?![\d.]))"
+    r"|(?:error|failure|failed|retries|exception|denied|dropped|refused|rejected|time-?outs?"
+    r"|throttle[sd]?)s?(?: count| total)?\"?\s?[=: ]\s?(?:0|none|null|false|\[\])(?![\d.])"
+    r"|(?:error|exception|failure)s? (?:handler|reporter|boundary|middleware|tracking|page)s?\b)"
+)
+# A caller's own mistake, told to him, or his leaving: the function did what it is for.
+_HARMLESS = re.compile(
+    r"(?i)(?:respond|return|repl(?:y|i)|answer|reject)\w{0,5} (?:with )?(?:HTTP )?"
+    r"4(?:00|04|09|10|22)\b"
+    r"|\bstatus(?:[ _-]?code)?[\"']?\s?[=:]\s?[\"']?4(?:00|04|09|10|22)\b"
+    r"|\((?:as )?(?:expected|ignored|harmless|benign)\)|\bsafely ignored"
+    r"|\bclosed by (?:the )?client|\bclient (?:closed|disconnected|went away|hung up)"
 )
 _TRAFFIC = frozenset({"Invocations", "ConcurrentExecutions", "ClaimedAccountConcurrency"})
 _TIMES = frozenset({"Duration", "PostRuntimeExtensionsDuration"})
@@ -59,6 +75,8 @@ def _diagnose(evidence: Evidence) -> Finding | None:
 def _is_well(evidence: Evidence) -> bool:
     """Whether nobody was turned away, and nothing failed or came near a limit."""
     if evidence.failures or _has_log_gap(evidence) or evidence.configuration.state == "Failed":
+        return False
+    if grows(evidence, minutes=_LONG_GROWTH, times=_MANIFOLD):
         return False
     turned_away = ("Errors", "Throttles", "DeadLetterErrors", "RecursiveInvocationsDropped",
                    "AsyncEventsDropped", "DestinationDeliveryFailures")  # fmt: skip
@@ -197,6 +215,7 @@ def _has_trouble(evidence: Evidence) -> bool:
     """Whether the function speaks of trouble that its caller never hears of."""
     return any(
         _TROUBLE.search(_NO_TROUBLE.sub(" ", words_of(line)))
+        and not _HARMLESS.search(words_of(line))
         for line in evidence.log_lines
         if line.request_id is not None and read_record(line.message).kind == "speech"
     )

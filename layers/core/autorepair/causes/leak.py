@@ -15,7 +15,8 @@ from autorepair.causes.limits import (
     weighed_down,
 )
 from autorepair.domain.diagnosis import Finding, RootCause
-from autorepair.domain.evidence import Evidence, Invocation
+from autorepair.domain.evidence import Evidence, Invocation, LogLine
+from autorepair.domain.log_records import read_record
 
 _KILLED_NEAR = 0.97
 # A runtime that ends for want of memory does so a little below the limit.
@@ -41,6 +42,8 @@ class Life:
 
     marks: list[int] = field(default_factory=list)
     is_cut_off: bool = False
+    is_whole: bool = True
+    """Whether the log shows it from its first invocation on."""
     last: Invocation | None = None
 
     @property
@@ -52,12 +55,13 @@ class Life:
 def _diagnose(evidence: Evidence) -> Finding | None:
     lives = lives_of(evidence)
     ended = [life for life in lives if life.is_cut_off]
-    if not ended:
-        return _still_climbing(evidence, lives)
+    seen = [life for life in ended if life.is_whole or len(life.marks) >= _FEWEST_BEFORE_END]
+    if not seen:
+        return _still_climbing(evidence, lives, ended)
     # An environment whose first invocation dies needs that memory for a single job.
-    if any(len(life.marks) < _FEWEST_BEFORE_END for life in ended):
+    if any(len(life.marks) < _FEWEST_BEFORE_END for life in seen):
         return None
-    if not _climb_evenly(evidence, ended) and not _climb_straight(evidence, ended):
+    if not _climb_evenly(evidence, seen) and not _climb_straight(evidence, seen):
         return None
     size = evidence.configuration.memory_mb
     lasts = tuple(life.last for life in ended if life.last is not None)
@@ -70,12 +74,13 @@ def _diagnose(evidence: Evidence) -> Finding | None:
     )
 
 
-def _still_climbing(evidence: Evidence, lives: list[Life]) -> Finding | None:
-    """Long lives that climb in a straight line, far up already, though none has ended yet.
+def _still_climbing(evidence: Evidence, lives: list[Life], ended: list[Life]) -> Finding | None:
+    """Long lives that climb in a straight line, far up already, though none is seen to the end.
 
-    Only where nothing else fails: a climb beside other failures is not what the alarm is about.
+    Only where nothing else fails than environments of whose life the log shows the end alone: a
+    climb beside other failures is not what the alarm is about.
     """
-    if evidence.failures:
+    if len(evidence.failures) > len(ended):
         return None
     size = evidence.configuration.memory_mb
     long = [life for life in lives if len(life.marks) >= _LONG_LIFE]
@@ -95,9 +100,12 @@ def _still_climbing(evidence: Evidence, lives: list[Life]) -> Finding | None:
 def may_be_a_leak(evidence: Evidence) -> bool:
     """Whether every environment that ended had been well, and fuller with each invocation.
 
-    Too few steps to tell a leak from inputs of all sizes; but more memory only delays a leak.
+    Too few steps to tell a leak from inputs of all sizes; but more memory only delays a leak. Nor
+    can it be told where the log shows no more of those environments than their end.
     """
     ended = [life for life in lives_of(evidence) if life.is_cut_off]
+    if ended and not any(life.is_whole for life in ended):
+        return True
     return len(ended) > 1 and all(
         len(life.marks) > 1 and all(step > 0 for step in life.steps) for life in ended
     )
@@ -146,13 +154,16 @@ def lives_of(evidence: Evidence) -> list[Life]:
     """Split each log stream where its environment began anew."""
     lives: list[Life] = []
     current: dict[str, Life] = {}
+    known = _streams_seen_from_the_start(evidence)
     for invocation in evidence.invocations:
         used = invocation.max_memory_used_mb
         if used is None or not has_present_size(evidence, invocation):
             continue
         life = current.get(invocation.stream)
         if life is None or invocation.init_ms is not None or used < life.marks[-1]:
-            life = current[invocation.stream] = Life()
+            is_whole = invocation.init_ms is not None or invocation.stream in known
+            life = current[invocation.stream] = Life(is_whole=is_whole)
+            known.add(invocation.stream)
             lives.append(life)
         life.marks.append(used)
         life.last = invocation
@@ -160,6 +171,16 @@ def lives_of(evidence: Evidence) -> list[Life]:
             del current[invocation.stream]
             life.is_cut_off = _is_at_limit(invocation)
     return lives
+
+
+def _streams_seen_from_the_start(evidence: Evidence) -> set[str]:
+    """Give the environments of which the log shows how they were started."""
+    first: dict[str, LogLine] = {}
+    for line in evidence.log_lines:
+        first.setdefault(line.stream, line)
+    return {
+        stream for stream, line in first.items() if read_record(line.message).kind == "init_start"
+    }
 
 
 def _is_at_limit(invocation: Invocation) -> bool:

@@ -17,6 +17,7 @@ from autorepair.causes.limits import (
     weighed_down,
 )
 from autorepair.causes.memory_words import (
+    asked_mb,
     is_child_killed,
     is_ending,
     is_giving_up,
@@ -66,8 +67,8 @@ def _diagnose(evidence: Evidence) -> Finding | None:
     if may_be_a_leak(evidence):
         confidence = min(confidence, _AT_MOST_ASK)
         why += (
-            "; in each environment it was well at first and rose until the end, which is how a "
-            "leak looks, too"
+            "; as far as the log shows, each environment was well at first and fuller at its end, "
+            "which is how a leak looks, too"
         )
     if _is_at_most(evidence):
         why += f"; {MAX_MEMORY_MB} MB are all that Lambda gives"
@@ -93,12 +94,13 @@ def _exhausted(evidence: Evidence) -> _Exhausted:
     killed = tuple(i for i in here if _is_killed(i, lines, is_always_full=is_always_full))
     killed_ids = {i.request_id for i in killed}
     words = {} if is_always_full else _runtime_words(evidence, lines)
+    asked = _beyond(evidence, lines)
     gave_up = tuple(
         i
         for i in here
         if i.request_id in words
         and i.request_id not in killed_ids
-        and (memory_share(i) or 0.0) >= _RUNTIME_GIVES_UP
+        and ((memory_share(i) or 0.0) >= _RUNTIME_GIVES_UP or i.request_id in asked)
     )
     known = killed_ids | {i.request_id for i in gave_up}
     disguised = tuple(i for i in memory_suspects(evidence) if i.request_id not in known)
@@ -140,6 +142,23 @@ def _runtime_words(evidence: Evidence, lines: dict[str, list[LogLine]]) -> dict[
             ):
                 found[invocation.request_id] = line.id
     return found
+
+
+def _beyond(evidence: Evidence, lines: dict[str, list[LogLine]]) -> dict[str, float]:
+    """Give, by request, the megabytes in use and asked for, where the size cannot hold them.
+
+    What no size could hold is a bug.
+    """
+    size = evidence.configuration.memory_mb
+    wanted = {
+        i.request_id: i.max_memory_used_mb + asked
+        for i in evidence.failures
+        if i.max_memory_used_mb is not None and has_present_size(evidence, i)
+        for line in lines.get(i.request_id, ())
+        if (asked := asked_mb(line)) is not None
+    }
+    most = _TARGET_SHARE * MAX_MEMORY_MB
+    return {request: mb for request, mb in wanted.items() if size < mb <= most}
 
 
 def _has_ended(invocation: Invocation) -> bool:
@@ -231,6 +250,9 @@ def _need(evidence: Evidence) -> MemoryNeed:
     ]
     former = _TARGET_SHARE * _former_size(evidence)
     known = max([former, *sufficed])
+    if wanted := _beyond(evidence, lines_of(evidence)):
+        most = max(known, *wanted.values())
+        return MemoryNeed(memory_mb=most, basis="observed", seen_at_memory_mb=size)
     if known > size / 2:
         return MemoryNeed(memory_mb=known, basis="formerly_sufficient", seen_at_memory_mb=size)
     return MemoryNeed(memory_mb=2 * size, basis="doubled", seen_at_memory_mb=size)

@@ -48,6 +48,7 @@ _HEAP = re.compile(
     r"heap out of memory|Java heap space|GC overhead limit exceeded|Metaspace"
     r"|Allowed memory size of \d{1,20} bytes exhausted"
 )
+_OF_JVM = re.compile(r"java\.lang\.|Java heap space|GC overhead")
 _KILL = re.compile(r"signal: killed")
 # A process that the function had started was killed: only memory does that in Lambda.
 _CHILD = re.compile(
@@ -56,6 +57,20 @@ _CHILD = re.compile(
     r"|terminated (?:abruptly|by signal) ?(?:SIGKILL|9)|BrokenProcessPool|Page crashed"
     r"|killed by signal 9|Worker \(pid:\d{1,9}\) was sent SIGKILL|signal: killed"
 )
+# How much more was asked for and refused, in the words of numpy, torch, Rust and the C++ runtime.
+_ASKED = re.compile(
+    r"(?:[Uu]nable to allocate|tried to allocate|memory allocation of|[Ff]ailed to allocate) "
+    r"(\d{1,15}(?:\.\d{1,6})?) ?(bytes|[KMG]i?B)"
+)
+_UNITS_MB = {"b": 1 / 1024**2, "K": 1 / 1024, "M": 1.0, "G": 1024.0}
+
+
+def asked_mb(line: LogLine) -> float | None:
+    """Give how many megabytes the runtime was refused by its own words; None where untold."""
+    told = _ASKED.search(words_of(line)[:_LOOKED_AT]) if is_giving_up(line) else None
+    if told is None or "Allowed memory size" in line.message[:_LOOKED_AT]:
+        return None
+    return float(told[1]) * _UNITS_MB[told[2][0]]
 
 
 def is_giving_up(line: LogLine) -> bool:
@@ -83,7 +98,15 @@ def is_ending(line: LogLine, runtime: str | None) -> bool:
 def is_heap_full(line: LogLine, runtime: str | None) -> bool:
     """Whether a line tells that the heap of Node.js or of the JVM is full."""
     told = is_giving_up(line) or is_ending(line, runtime)
+    if _is_of_another_machine(line, runtime):
+        return False
     return told and bool(_HEAP.search(line.message[: 2 * _LOOKED_AT]))
+
+
+def _is_of_another_machine(line: LogLine, runtime: str | None) -> bool:
+    """Whether a JVM's words are told by a function that runs in none."""
+    runs_jvm = runtime is None or runtime.startswith(("java", "provided"))
+    return not runs_jvm and bool(_OF_JVM.search(line.message[: 2 * _LOOKED_AT]))
 
 
 def is_killed(line: LogLine) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from autorepair.causes.input_words import is_identifier, is_of_input, without_quotes
+
 # Bounded, and begun at a word's start only: log lines are written by strangers too, and a search
 # must not take longer for a long one than its length.
 _NAME = r"[\"'`]?(?<![A-Za-z0-9_])([A-Z][A-Z0-9_]{0,126}[A-Z0-9])(?![A-Za-z0-9_])[\"'`]?"
@@ -24,8 +26,8 @@ _ARTICLE = r"(?i: (?:required|mandatory|the|value for|following)){0,3}"
 
 # An error that says which key was not there; only the traceback tells in which dictionary.
 _KEY_ERRORS = (
-    re.compile(r"KeyError: [\"']([A-Z_][A-Z0-9_]*)[\"']"),
-    re.compile(r"KeyError: key not found: \"([A-Z_][A-Z0-9_]*)\""),
+    re.compile(r"(?:^|[\n\]\t] ?)KeyError: [\"']([A-Z_][A-Z0-9_]*)[\"']"),
+    re.compile(r"KeyError[>)]?: key not found: \"([A-Z_][A-Z0-9_]*)\""),
     re.compile(r"\"errorMessage\": ?\"'([A-Z_][A-Z0-9_]*)'\""),
     re.compile(r"(?:^|\n)KeyError\n'([A-Z_][A-Z0-9_]*)'"),
     re.compile(r"Undefined (?:array key|index):? \"?([A-Z_][A-Z0-9_]*)"),
@@ -82,7 +84,9 @@ _READ_WITH_DEFAULT = re.compile(
     r"ENV\.fetch\(|process\.env\.|process\.env\[|env::var\(|GetEnvironmentVariable\()"
     r"[\"']?([A-Za-z_][A-Za-z0-9_]*)"
 )
-_ENVIRONMENT_READ = re.compile(r"environ\b|<frozen os>|/os\.py\"|getenv|ENV(?:\[|\.fetch)|:ENV:")
+_ENVIRONMENT_READ = re.compile(
+    r"environ\b|<frozen os>|/os\.py\"|[Gg]et[Ee]nv|ENV(?:\[|\.fetch)|:ENV:|process\.env|env::var"
+)
 
 # What code says that was handed nothing where it needs a value. Behind a tab `undefined` is what
 # Node's runtime writes in the place of a request id that it does not have yet.
@@ -104,7 +108,16 @@ NOTHING = re.compile(
 
 def named(text: str, declared: set[str]) -> Iterator[tuple[str, float]]:
     """Give each variable that a text says is lacking, with how much that text proves."""
+    if is_identifier(text):
+        return
+    for name, confidence in _named(text, declared):
+        if not is_of_input(text, name):
+            yield name, confidence
+
+
+def _named(text: str, declared: set[str]) -> Iterator[tuple[str, float]]:
     yield from _by_key_error(text, declared)
+    text = without_quotes(text)
     yield from ((name, 0.92) for name in _found(_NAMED_AS_VARIABLE, text))
     for name in _found(_LACKING, text):
         if name in declared:
@@ -136,6 +149,11 @@ def mentions(text: str, name: str) -> bool:
 
 
 _LONGEST_NAME = 200
+
+
+def reads_environment(text: str) -> bool:
+    """Whether a text shows the environment being read, beside what it quotes."""
+    return _ENVIRONMENT_READ.search(without_quotes(text)) is not None
 
 
 def speaks_of_lack(text: str) -> bool:

@@ -27,6 +27,12 @@ _AWS_CALL = wording(
     r"|get ?secret|get ?parameters?|get ?object|put ?object|get ?item|put ?item"
     r"|send ?message)\b|s3://"
 )
+# Said again and again by what waits.
+_STILL = wording(
+    r"\bstill (?:\w{1,20} ){0,2}(?:waiting|running|pending|trying|blocked|connecting|queued|no)\b"
+    r"|\b(?:waiting|blocked|pending) (?:\w{1,20} ){0,3}(?:since|for) [\d.]{1,9} ?(?:s|ms|m)"
+    r"|\b(?:keep-?alive|heartbeat|no (?:answer|response|reply|data) (?:yet|so far|after))\b"
+)
 _LONGEST_WORDS = 500
 
 
@@ -87,8 +93,9 @@ def silence_of(evidence: Evidence) -> Silence:
 
 
 def _is_new(evidence: Evidence) -> bool:
-    """Whether the function usually finishes, and swiftly, so that the silence is not its own way."""
-    usual = [i.duration_ms for i in evidence.invocations if i.status == "success" and i.duration_ms]
+    """Whether the function usually finishes, and swiftly, so that it is not its own way."""
+    successes = [i for i in evidence.invocations if i.status == "success"]
+    usual = [i.duration_ms for i in successes if i.duration_ms]
     return len(usual) >= _FEWEST_ANSWERED and median(usual) <= timeout_ms(evidence) / 2
 
 
@@ -110,14 +117,21 @@ def _open_call(said: list[LogLine], invocation: Invocation) -> LogLine | None:
     calls = [line for line in said if calls_out(words_of(line))]
     if not calls or not _is_silent(said, invocation):
         return None
-    # What is said right after the call (headers, a body) is part of it.
-    return calls[-1] if calls[-1] in said[-2:] else None
+    # What is said right after the call (headers, a body, that it waits) is part of it.
+    later = [line for line in said if line.at > calls[-1].at and not _is_still(line)]
+    return calls[-1] if len(later) <= 1 else None
+
+
+def _is_still(line: LogLine) -> bool:
+    return _STILL.search(lowered(words_of(line), _LONGEST_WORDS)) is not None
 
 
 def _is_silent(said: list[LogLine], invocation: Invocation) -> bool:
-    """Whether nothing was said in the second half of the invocation."""
+    """Whether nothing but of waiting was said in the second half of the invocation."""
     if invocation.duration_ms is None:
         return False
+    while len(said) > 1 and _is_still(said[-1]):
+        said = said[:-1]
     spoken_ms = (said[-1].at - invocation.started_at).total_seconds() * 1000
     return spoken_ms <= invocation.duration_ms / 2
 

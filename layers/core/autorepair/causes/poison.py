@@ -8,7 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from autorepair.causes.cause import Cause
-from autorepair.causes.limits import lines_of, reports_of, share_of_failures, weighed_down
+from autorepair.causes.limits import (
+    lines_of,
+    memory_share,
+    reports_of,
+    share_of_failures,
+    timeout_ms,
+    weighed_down,
+)
 from autorepair.causes.witnesses import is_exception, last_words, was_cut, words_of
 from autorepair.domain.diagnosis import Finding, RootCause
 from autorepair.domain.evidence import Evidence, Invocation, LogLine
@@ -19,6 +26,7 @@ _LEANING = 0.62
 _NEARLY_ALL = 0.8
 _FEW = 3
 _TWICE = 2
+_MANY = 10
 _CLIMB = 1.5
 _LONGEST_TEXT = 4000
 _POLLED = frozenset({"sqs", "kinesis", "dynamodb", "msk", "mq"})
@@ -84,7 +92,8 @@ def _repeated(evidence: Evidence) -> Finding | None:
     if not others and not is_told:
         return None
     cut = sum(was_cut(i) for i in attempts)
-    if cut and (len(others) < _FEW or len(attempts) < _FEW or not suspect.is_record):
+    has_others = len(others) >= _FEW or (is_told and _is_far_beyond_others(evidence))
+    if cut and (not has_others or len(attempts) < _FEW or not suspect.is_record):
         # A limit that is met by one record may well be too low for the next one.
         return None
     is_sure = len(attempts) >= _FEW and (suspect.is_record or is_told)
@@ -144,6 +153,15 @@ def _successes_beside(
 ) -> tuple[Invocation, ...]:
     began = min(i.started_at for i in attempts)
     return tuple(i for i in evidence.invocations if i.status == "success" and i.started_at >= began)
+
+
+def _is_far_beyond_others(evidence: Evidence) -> bool:
+    """Whether all that ever succeeded stayed below half of the memory and of the time there is."""
+    limit = timeout_ms(evidence)
+    well = [i for i in evidence.invocations if i.status == "success" and i.duration_ms]
+    return len(well) >= _MANY and all(
+        (i.duration_ms or 0.0) < limit / 2 and (memory_share(i) or 0.0) < 1 / 2 for i in well
+    )
 
 
 def _grows(evidence: Evidence, attempts: tuple[Invocation, ...]) -> bool:
@@ -240,7 +258,8 @@ def _share_unreadable(evidence: Evidence) -> float:
 
 def _set_aside(evidence: Evidence) -> Finding | None:
     """Find the record that calls report as failed, again and again, without failing themselves."""
-    if not any(source.kind in _POLLED for source in evidence.event_sources):
+    kinds = {source.kind for source in evidence.event_sources} | {c.kind for c in evidence.callers}
+    if not kinds & _POLLED:
         return None
     told: dict[_Token, dict[str, LogLine]] = defaultdict(dict)
     for line in evidence.log_lines:

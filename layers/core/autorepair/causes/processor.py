@@ -21,7 +21,7 @@ _LOOKED_AT = 2000
 _MS = {"ms": 1.0, "s": 1000.0, "sec": 1000.0, "secs": 1000.0, "seconds": 1000.0, "us": 0.001}
 _TIME = r"(\d{1,9}(?:\.\d{1,9})?)\s?(ms|s|secs?|seconds|us)?\b"
 _WALL = re.compile(
-    rf"\b(?:wall|real|elapsed|duration|total)(?:[_ -]?(?:clock|time))?(?:[_ -]?(ms|s|seconds))?"
+    r"\b(?:wall|real|elapsed|duration|total|took)(?:[_ -]?(?:clock|time))?(?:[_ -]?(ms|s|seconds))?"
     rf"\"?\s?[=:]?\s?\"?{_TIME}",
     re.IGNORECASE,
 )
@@ -81,6 +81,30 @@ _OTHERS = re.compile(
     r"|reconnect\w{0,3}|connection|socket|dns|vpc|nat|retry\w{0,3}|lock|queued?)\b|正在连接|请求|等待",
     re.IGNORECASE,
 )
+# A part of the time by its name ("db_ms=5800"), unless it is the whole of it or the processor's.
+_PART = re.compile(
+    r"\b([A-Za-z][\w.-]{0,40}?)(?:[_.-]?(?:ms|millis|msec)|Ms|(_s|_secs|_seconds))\"?\s?[=:]\s?\"?"
+    r"(\d{1,9}(?:\.\d{1,6})?)\b"
+)
+_WHOLE_OR_OWN = re.compile(
+    r"(?:^|_|-|\.)(?:total|duration|elapsed|took|wall|real|time|latency|handler|invocation|init|cold"
+    r"|start|timeout|limit|remaining|billed|cpu|user|sys|process|render|rasteri|hash|bcrypt|argon"
+    r"|scrypt|encod|decod|compress|resiz|transcod|pars|import|gc|train|infer|predict|model|sort|zip"
+    r"|sign|verify|crypt|compute|calc|build|layout|ocr|convert|json|serial|deserial|template|pdf)",
+    re.IGNORECASE,
+)
+_MOST_OF_IT = 0.5
+
+
+def goes_elsewhere(lines: list[LogLine], lasted_ms: float) -> bool:
+    """Whether the log names a part that took half of an invocation or more, and no processor."""
+    parts = (match for line in lines for match in _PART.finditer(line.message[:_LOOKED_AT]))
+    took = (
+        float(match[3]) * (1000.0 if match[2] else 1.0)
+        for match in parts
+        if not _WHOLE_OR_OWN.search(match[1])
+    )
+    return any(_MOST_OF_IT * lasted_ms <= ms <= 1.1 * lasted_ms for ms in took)
 
 
 def processor_share(message: str) -> float | None:

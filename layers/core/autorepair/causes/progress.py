@@ -21,6 +21,12 @@ _OUTGOING = re.compile(
     re.IGNORECASE,
 )
 _FRACTION = re.compile(r"\b(\d{1,9}) ?(?:of|/) ?(\d{1,9})\b|\b\d{1,2}(?:\.\d{1,4})? ?%")
+_DOWNSTREAM = re.compile(
+    r"ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN|Throttl|TooManyRequests"
+    r"|Rate exceeded|SlowDown|(?:Connect|Read|Socket)Timeout|[Rr]ead timed out"
+    r"|[Cc]onnect(?:ion)? timed out|[Cc]onnection (?:refused|reset|aborted)|Could not connect"
+    r"|\b50[234]\b.{0,30}(?:Bad Gateway|Unavailable|Timeout)|Max retries exceeded",
+)
 # A share of the machine is no share of the work.
 _NO_WORK = re.compile(
     r"\b(?:cpu|memory|heap|disk|hit|error|usage|load)\b[^%\n]{0,20}%", re.IGNORECASE
@@ -76,6 +82,11 @@ def ends_in_call(lines: list[LogLine], invocation: Invocation, limit_ms: float) 
     return _at_ms(lines[-1], invocation) <= limit_ms / 2
 
 
+def blames_others(lines: list[LogLine]) -> bool:
+    """Whether a line tells of somebody else failing or refusing."""
+    return any(_DOWNSTREAM.search(line.message) for line in lines)
+
+
 def advances(lines: list[LogLine]) -> bool:
     """Whether the last step is a new one, or is nearer to a known end than the one before it."""
     texts = [_words(step) for step in _steps(lines)]
@@ -104,6 +115,12 @@ def projected_ms(lines: list[LogLine], invocation: Invocation) -> float | None:
         if part is not None and _LEAST_PART <= part < 1 and at > 0:
             return at / part
     return None
+
+
+def whole_of(lines: list[LogLine]) -> int:
+    """Give how many steps there are in all, by the words that count towards it; 0 if none do."""
+    found = (_fraction(_without_time(_words(line))) for line in lines)
+    return max((int(match[2]) for match in found if match and match[2]), default=0)
 
 
 def _at_ms(line: LogLine, invocation: Invocation) -> float:

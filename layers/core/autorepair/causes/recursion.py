@@ -26,7 +26,7 @@ _TURN = re.compile(
 _SENDS = re.compile(
     r"\b(?:re-?queue[ds]?|re-?publish\w{0,3}|re-?send\w{0,3}|re-?enqueue[ds]?|sen[dt]\w{0,3}"
     r"|publish\w{0,3}|enqueue[ds]?|put|wrote|writ\w{1,4}|upload\w{0,3}|copied|sav\w{1,4}|emit\w{0,4}"
-    r"|stored?|created?|updat\w{1,3})\b",
+    r"|stored?|created?|updat\w{1,3})(?:\b|_)",
     re.IGNORECASE,
 )
 _AGAIN = re.compile(
@@ -41,6 +41,8 @@ _FEWEST_MINUTES = 6
 _LEAST_GROWTH = 4.0
 _LEAST_RISES = 0.7
 _HIGH_TURN = 3
+# Lambda lets sixteen turns pass where it can count them; a count beyond is a loop's.
+_FAR_UP, _LEAST_UP = 16, 0.8
 _LEAST_LINES = 3
 _LEAST_DEPTHS = 2
 _SHORTEST_NAME = 3
@@ -64,8 +66,11 @@ def _diagnose(evidence: Evidence) -> Finding | None:
     if any(line.request_id in failed for line in told):
         why = "the failures say that Lambda stopped a recursive loop"
         return _finding(0.85, why, tuple(line.id for line in told[-3:]))
-    if not own_words or not _is_about_traffic(evidence):
-        return None
+    return _of_traffic(evidence, own_words) if own_words and _is_about_traffic(evidence) else None
+
+
+def _of_traffic(evidence: Evidence, own_words: list[LogLine]) -> Finding | None:
+    """Conclude from traffic that stands out and from lines that show a way back."""
     if (deepening := _deepening(evidence)) is not None:
         return _finding(
             0.85,
@@ -73,7 +78,14 @@ def _diagnose(evidence: Evidence) -> Finding | None:
             "turn",
             deepening,
         )
-    if not _grows(evidence) or len(own_words) < _LEAST_LINES:
+    if (counted := _counted_up(evidence)) is not None:
+        return _finding(
+            0.8,
+            "the count of the turns goes up from invocation to invocation: each one's output sets "
+            "off the next",
+            counted,
+        )
+    if not grows(evidence) or len(own_words) < _LEAST_LINES:
         return None
     return _finding(
         0.82,
@@ -83,11 +95,13 @@ def _diagnose(evidence: Evidence) -> Finding | None:
     )
 
 
-def _grows(evidence: Evidence) -> bool:
+def grows(
+    evidence: Evidence, *, minutes: int = _FEWEST_MINUTES, times: float = _LEAST_GROWTH
+) -> bool:
     """Whether invocations and throttles together rise nearly every minute, and manifold in all.
 
-    Exponential growth is what a loop does that sends more than it takes; a peak of visitors rises
-    by a step or falls again in between.
+    Exponential growth up to the end is what a loop does that sends more than it takes; a peak of
+    visitors rises by a step, levels off, or falls again in between.
     """
     series = evidence.metric("Invocations", "Sum")
     if series is None:
@@ -96,17 +110,17 @@ def _grows(evidence: Evidence) -> bool:
     refused = dict(throttles.points) if throttles else {}
     values = [value + refused.get(at, 0.0) for at, value in series.points]
     # The newest minute may not be counted to its end yet.
-    values = values[:-1] if len(values) > _FEWEST_MINUTES else values
+    values = values[:-1] if len(values) > minutes else values
     peak = max(range(len(values)), key=values.__getitem__, default=0)
     start = peak
-    while start > 0 and values[start - 1] <= values[start]:
+    while start > 0 and min(values[max(0, start - 2) : start]) < values[start]:
         start -= 1
-    rising = values[max(0, start - 1) : peak + 1]
-    if len(rising) < _FEWEST_MINUTES:
+    rising = values[start : peak + 1]
+    if len(rising) < minutes:
         return False
     rises = sum(later > earlier for earlier, later in pairwise(rising))
-    base = max(1.0, median(values[: start + 1]))
-    return rises >= _LEAST_RISES * (len(rising) - 1) and values[peak] >= _LEAST_GROWTH * base
+    is_steady = rises >= _LEAST_RISES * (len(rising) - 1)
+    return is_steady and values[peak] >= times * max(1.0, rising[0])
 
 
 def _is_about_traffic(evidence: Evidence) -> bool:
@@ -132,6 +146,22 @@ def _deepening(evidence: Evidence) -> tuple[str, ...] | None:
     if len(deep) < _LEAST_LINES or len(set(depths)) < _LEAST_DEPTHS:
         return None
     return tuple(line.id for line in list(deep.values())[-3:])
+
+
+def _counted_up(evidence: Evidence) -> tuple[str, ...] | None:
+    """Give lines in which the turns are counted, ever higher and far up; None where none do."""
+    turns = [
+        (line, int(match[1]))
+        for line in evidence.log_lines[-_LINES_LOOKED_AT:]
+        if line.request_id is not None and (match := _TURN.search(line.message[:1000]))
+    ]
+    counts = [count for _, count in turns]
+    if len(counts) < _FEWEST_MINUTES or max(counts) < _FAR_UP:
+        return None
+    up = sum(later >= earlier for earlier, later in pairwise(counts))
+    if up < _LEAST_UP * (len(counts) - 1) or counts[-1] < _LEAST_GROWTH * max(1, counts[0]):
+        return None
+    return tuple(line.id for line, _ in turns[-3:])
 
 
 def _lines_of_a_loop(evidence: Evidence) -> list[LogLine]:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from autorepair.causes.levels import is_information
 from autorepair.causes.limits import share_of_failures
+from autorepair.causes.standing_values import has_worked
 from autorepair.causes.witnesses import (
     LONGEST,
     explained_by,
@@ -250,6 +251,8 @@ def is_declared_otherwise(evidence: Evidence, names: re.Pattern[str]) -> bool:
     Then its value may well be what breaks the work, and a rule on something else must be modest.
     One that is not set counts only if it was dropped lately, as far as changes are known.
     """
+    if has_worked(evidence):
+        return False
     is_set = set(evidence.configuration.env_names)
     changed = {v.name for change in evidence.changes for v in change.variables}
     for variable in evidence.declared:

@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
+import re
+from statistics import median
+
 from autorepair.causes.cause import Cause
-from autorepair.causes.limits import reports_of, share_of_failures, time_outs, weighed_down
+from autorepair.causes.limits import (
+    lines_of,
+    reports_of,
+    share_of_failures,
+    time_outs,
+    timeout_ms,
+    weighed_down,
+)
 from autorepair.causes.outcries import outcry_of
 from autorepair.causes.spent_time import Rise, SpentTime, rise_of
 from autorepair.causes.troubles import Trouble, said_in
 from autorepair.causes.witnesses import latest
 from autorepair.causes.wording import lowered, wording
 from autorepair.domain.diagnosis import Finding, RootCause
-from autorepair.domain.evidence import Evidence, Invocation, LogLine
+from autorepair.domain.evidence import Evidence, Invocation, LogLine, MetricSeries
+from autorepair.domain.log_records import read_record
 
 _LEAST_SHARE = 0.5
 _FEW = 3
 # Of the time that the invocations take longer, this much at least has to be others'.
 _MOST_OF_THE_RISE = 0.45
+_NEARLY_ALL_OF_THE_RISE = 0.75
+_AT_MOST_TOLD = 1.2
 _IN_STEP = 0.5
+_LATENCY = re.compile(r"(?i)latency|response_?time|duration|elapsed")
 _LEAST_IMPATIENT = 0.3
 _PATIENCE = (Trouble.NO_ANSWER, Trouble.OVERDUE)
 _OTHER_REASONS = (Trouble.THROTTLED, Trouble.EXHAUSTED, Trouble.UNREACHABLE)
 # With less of a processor everything is slower, and other code may simply ask for more.
 _MEMORY = frozenset({"memory_mb", "layers", "runtime", "architecture"})
 _CODE = frozenset({"code_sha256", "function_version"})
+_MOST_POLLING = 0.6
+_PENDING = wording(
+    r"\b(?:status|state|job|query|execution|statement|task|export|run)\b[^\n]{0,60}"
+    r"\b(?:IN[_ ]PROGRESS|RUNNING|PENDING|QUEUED|SUBMITTED|PROCESSING|STARTING|not (?:yet )?"
+    r"(?:ready|done|finished|complete))\b"
+)
 _LATE = wording(
     r"\bslow\b|still (?:running|waiting|pending|queued)|queued|latency|lagging|took (?:too )?long"
     r"|taking longer|degraded|backlog|\bRUNNING\b|PENDING|retrying|慢"
@@ -30,7 +50,88 @@ _LATE = wording(
 
 
 def _diagnose(evidence: Evidence) -> Finding | None:
-    return _rising(evidence) or _overdue(evidence) or _cut_while_waiting(evidence)
+    ways = (_rising, _overdue, _cut_while_waiting, _polling, _by_their_metric, _resized)
+    return next((finding for way in ways if (finding := way(evidence)) is not None), None)
+
+
+def _resized(evidence: Evidence) -> Finding | None:
+    """The memory size was changed, and yet nearly all of the rise is somebody else's time."""
+    rise = rise_of(evidence, of_any_size=True)
+    if rise is None or rise_of(evidence) is not None or _has_another_reason(evidence):
+        return None
+    spent = SpentTime(evidence)
+    more_ms = spent.typical_ms(rise.after) - spent.typical_ms(rise.before)
+    share = _explained_share(evidence)
+    if more_ms < _NEARLY_ALL_OF_THE_RISE * (rise.after_ms - rise.before_ms) or share < _LEAST_SHARE:
+        return None
+    return _finding(
+        weighed_down(0.7, share),
+        f"invocations that finish take {rise.after_ms / 1000:.2g} s instead of "
+        f"{rise.before_ms / 1000:.2g} s, and by the log's own figures nearly all of that is "
+        "another service's time, whatever the memory size",
+        (*latest(spent.telling(rise.after), most=3), *reports_of(rise.after, most=2)),
+    )
+
+
+def _by_their_metric(evidence: Evidence) -> Finding | None:
+    """The durations rose as the latency that is measured of another service did."""
+    own = evidence.metric("Duration", "Average")
+    more_ms = _rise_in(own)
+    if own is None or more_ms is None or _has_another_reason(evidence):
+        return None
+    if share_of_failures(evidence, len(time_outs(evidence))) < _LEAST_SHARE:
+        return None
+    for theirs in evidence.metrics:
+        is_latency = theirs.metric_name != "Duration" and _LATENCY.search(theirs.metric_name)
+        told = _rise_in(theirs) if is_latency and theirs.statistic != "Sum" else None
+        if told is not None and _MOST_OF_THE_RISE * more_ms <= told <= _AT_MOST_TOLD * more_ms:
+            return _finding(
+                0.75,
+                f"the function's duration rose by {more_ms / 1000:.2g} s on average, and "
+                f"{theirs.metric_name} by {told / 1000:.2g} s at the same time",
+                (theirs.id, own.id),
+            )
+    return None
+
+
+def _rise_in(series: MetricSeries | None) -> float | None:
+    """Give by how much the latest values of a series exceed the first ones; None for too little."""
+    values = [value for _, value in series.points] if series is not None else []
+    if len(values) < 2 * _FEW:
+        return None
+    part = max(_FEW, len(values) // 4)
+    before, after = median(values[:part]), median(values[-part:])
+    return after - before if after >= 2 * before > 0 else None
+
+
+def _polling(evidence: Evidence) -> Finding | None:
+    """The time-outs went on asking for the state of somebody else's job that never got ready."""
+    cut = time_outs(evidence)
+    limit = timeout_ms(evidence)
+    successes = [i for i in evidence.invocations if i.status == "success"]
+    near = any((i.duration_ms or 0.0) > limit / 2 for i in successes)
+    if not cut or near or share_of_failures(evidence, len(cut)) < _LEAST_SHARE:
+        return None
+    lines = lines_of(evidence)
+    asked = [
+        said[-1]
+        for i in cut
+        if len(said := [li for li in lines.get(i.request_id, []) if _is_pending(li)]) >= _FEW - 1
+    ]
+    if len(asked) < _MOST_POLLING * len(cut):
+        return None
+    return _finding(
+        weighed_down(0.7, share_of_failures(evidence, len(cut))),
+        f"{len(asked)} of {len(cut)} time-outs were still asking for the state of a job that was "
+        "not done, which others saw done in less than half of the time: it is slow there",
+        (*latest(asked, most=3), *reports_of(cut, most=2)),
+    )
+
+
+def _is_pending(line: LogLine) -> bool:
+    if read_record(line.message).kind != "speech":
+        return False
+    return _PENDING.search(lowered(said_in(line), 500)) is not None
 
 
 def _overdue(evidence: Evidence) -> Finding | None:

@@ -67,6 +67,10 @@ _NAMED = re.compile(
     r"(_s|_secs?|_seconds|ms|_millis|_msec|latency|duration|elapsed|took|rtt)[\"']?(?: |: ?|= ?)\"?"
     r"(\d{1,9}(?:\.\d{1,6})?)(?![\w.])"
 )
+_PAIR = re.compile(
+    r"(?<![a-z])([a-z][a-z_]{1,30})_(ms|millis|msec|s|secs?|seconds)[\"']?(?: ?= ?|: ?)\"?"
+    r"(\d{1,9}(?:\.\d{1,6})?)(?![\w.])"
+)
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 # How much there was to do, where the log counts it.
 _WORK = wording(
@@ -102,11 +106,12 @@ class Rise:
     after_ms: float
 
 
-def rise_of(evidence: Evidence) -> Rise | None:
+def rise_of(evidence: Evidence, *, of_any_size: bool = False) -> Rise | None:
     """Find where the durations of finished invocations rose, to twice what they were at least.
 
     None when they did not, when there are too few to tell, when the memory size differs between
-    the two, or when the slow ones fill their memory: then the function itself is the slow one.
+    the two (unless ``of_any_size``), or when the slow ones fill their memory: then the function
+    itself is the slow one.
     """
     finished = [i for i in evidence.invocations if i.status == "success" and i.duration_ms]
     if len(finished) < 2 * _FEWEST:
@@ -120,7 +125,7 @@ def rise_of(evidence: Evidence) -> Rise | None:
     is_plain = best.after_ms >= _RISE * best.before_ms
     if not is_plain or best.after_ms - best.before_ms < _LEAST_RISE_MS:
         return None
-    return None if _is_own_doing(best) else best
+    return None if _is_own_doing(best, of_any_size=of_any_size) else best
 
 
 def _split(finished: list[Invocation], place: int) -> Rise:
@@ -142,10 +147,10 @@ def _unevenness(rise: Rise) -> float:
     )
 
 
-def _is_own_doing(rise: Rise) -> bool:
+def _is_own_doing(rise: Rise, *, of_any_size: bool) -> bool:
     sizes = {i.memory_mb for i in (*rise.before, *rise.after)} - {None}
     shares = [share for i in rise.after if (share := memory_share(i)) is not None]
-    return len(sizes) > 1 or (bool(shares) and median(shares) >= _FULL)
+    return (len(sizes) > 1 and not of_any_size) or (bool(shares) and median(shares) >= _FULL)
 
 
 class SpentTime:
@@ -240,4 +245,16 @@ def _told_ms(words: str, most: float) -> float:
         in_seconds = match[1] in {"_s", "_sec", "_secs", "_seconds"}
         told.append(float(match[2]) * (1000.0 if in_seconds else 1.0))
     longest = max((ms for ms in told if ms <= most), default=0.0)
-    return longest if longest and is_about_others(words) else 0.0
+    if longest and is_about_others(words):
+        return longest
+    return _told_by_name(plain, most) if longest else 0.0
+
+
+def _told_by_name(plain: str, most: float) -> float:
+    """Give the longest time under a name of somebody else's, beside times of the own work."""
+    told = [
+        float(match[3]) * (1.0 if match[2].startswith("m") else 1000.0)
+        for match in _PAIR.finditer(plain)
+        if is_about_others(match[1].replace("_", " "))
+    ]
+    return max((ms for ms in told if ms <= most), default=0.0)

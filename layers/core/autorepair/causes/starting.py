@@ -196,7 +196,8 @@ def _reading(evidence: Evidence, starts: list[_Start]) -> tuple[float, str, Memo
     if size >= FULL_PROCESSOR_MB:
         return 0.8, f"at {size} MB they have a whole processor, and more would not help", None
     change, former = lowered_memory(evidence)
-    if change is not None and former is not None and starts[0].line.at >= change.at:
+    is_new = change is not None and not _started_well_since(evidence, change.at)
+    if change is not None and former is not None and is_new and starts[0].line.at >= change.at:
         what = (
             f"since the memory, and the processor with it, was lowered from {former} to {size} MB"
         )
@@ -209,6 +210,17 @@ def _reading(evidence: Evidence, starts: list[_Start]) -> tuple[float, str, Memo
         size, duration_ms=longest * _BEYOND_CUT, target_ms=_INIT_LIMIT_MS / 2
     )
     return confidence, f"{what}, at {size} MB", _need(size, wanted)
+
+
+def _started_well_since(evidence: Evidence, at: datetime) -> bool:
+    """Whether a cold start took less than half of the time it has, at the present size, since."""
+    return any(
+        i.init_ms is not None
+        and i.init_ms < _INIT_LIMIT_MS / 2
+        and i.started_at >= at
+        and has_present_size(evidence, i)
+        for i in evidence.invocations
+    )
 
 
 def _at_work(evidence: Evidence, spoken: list[list[LogLine]]) -> tuple[float, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median
 
 from autorepair.causes.cause import Cause
@@ -20,6 +20,7 @@ from autorepair.causes.limits import (
 )
 from autorepair.causes.processor import (
     FULL_PROCESSOR_MB,
+    goes_elsewhere,
     is_busy,
     is_grinding,
     is_hashing,
@@ -35,7 +36,7 @@ from autorepair.domain.evidence import Evidence, Invocation, LogLine, RecentChan
 from autorepair.domain.log_records import read_record
 
 # Memory that is used up to here is idle: what is raised for its sake is the processor.
-_IDLE = 0.75
+_IDLE = 0.85
 _SLOWER = 1.5
 _LEAST_LOWERED = 1.2
 # A clock that counts the processor's time and one on the wall, as far apart as the share given.
@@ -50,6 +51,8 @@ _TINY_MB = 256
 _SMALL_MB = 1024
 # A duration that was cut at the timeout would have gone on (FACTS: overshoot of half on average).
 _BEYOND_CUT = 1.5
+# A change further back than that, with nothing known of before, explains no trouble of now.
+_LONGEST_AGO = timedelta(hours=24)
 _COMPILED_AT_START = ("java", "dotnet")
 _TIME_ALARMS = frozenset({"Duration", "PostRuntimeExtensionsDuration", None})
 
@@ -72,16 +75,18 @@ class _Slow:
 
 def _diagnose(evidence: Evidence) -> Finding | None:
     size = evidence.configuration.memory_mb
-    if not _is_idle(evidence) or size >= FULL_PROCESSOR_MB:
+    slow = _slow(evidence) if _is_idle(evidence) and size < FULL_PROCESSOR_MB else None
+    if slow is None or _goes_elsewhere(slow):
         return None
-    slow = _slow(evidence)
-    if slow is None:
-        return None
-    for proof in _PROOFS:
-        finding = proof(slow)
-        if finding is not None:
-            return finding
-    return None
+    return next((found for proof in _PROOFS if (found := proof(slow)) is not None), None)
+
+
+def _goes_elsewhere(slow: _Slow) -> bool:
+    """Whether the log says that most of the time of most slow invocations went to somebody else."""
+    elsewhere = sum(
+        goes_elsewhere(slow.own_lines(i), i.duration_ms or 0.0) for i in slow.invocations
+    )
+    return elsewhere >= _SOME * len(slow.invocations)
 
 
 def _is_idle(evidence: Evidence) -> bool:
@@ -169,7 +174,9 @@ def _proof_by_change(slow: _Slow) -> Finding | None:
     ratio = _slower_since(evidence, change)
     if first < change.at or (ratio is not None and ratio < _SLOWER) or _ends_elsewhere(slow):
         return None
-    if ratio is None and _was_well_between(slow, change, first):
+    if ratio is None and (
+        first - change.at > _LONGEST_AGO or _was_well_between(slow, change, first)
+    ):
         return None
     why = (
         f"since the memory was lowered from {former} to {evidence.configuration.memory_mb} MB the "

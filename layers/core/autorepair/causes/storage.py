@@ -34,16 +34,39 @@ _HEARSAY = 0.5
 _MOST_TIMES = 12.0
 
 _FULL = re.compile(
-    r"[Nn]o space left on (?:the |this )?device|\bENOSPC\b|\[Errno 28\]|\(os error 28\)"
-    r"|errno[=: ]{1,3}-?28\b|There is not enough space on the disk|StorageFull"
+    r"(?<!/)[Nn]o space left on (?:the |this )?device(?!\.\w)|\bENOSPC\b|\[Errno 28\]"
+    r"|\(os error 28\)|errno[=: ]{1,3}-?28\b|There is not enough space on the disk|StorageFull"
     r"|database or disk is full|SQLITE_FULL|[Nn]o free space (?:left )?(?:on|in)"
     r"|[Dd]isk (?:is )?full"
     r"|[Nn]ot enough (?:free )?(?:disk )?space|[Ii]nsufficient (?:free )?disk space"
     r"|[Oo]ut of disk space|[Dd]isk space (?:is )?exhausted|[Ww]rite error: No space"
     r"|/tmp (?:is|was) full|[Dd]isk quota exceeded|磁盘空间不足"
 )
-# The same number for other things: watchers of files, shared memory.
-_ELSEWHERE = re.compile(r"file watchers|inotify|/dev/shm|sem_open")
+# The same number for other things: watchers of files, shared memory, the disk of a database.
+_ELSEWHERE = re.compile(
+    r"file watchers|inotify|/dev/shm|sem_open|DiskFull\b|\b53100\b|[Ee]rrcode: ?28"
+    r"|OS errno 28|OutOfDiskSpace"
+    r"|could not (?:extend|write to|create) file \\?\"?(?:base|pg_\w{1,20}|global)\b|watermark"
+    r"|ERROR 1114|WiredTiger|MISCONF|\bORA-\d{5}|PG::\w|Kafka\w"
+)
+# Whose words these may be, unless the kernel's own number is beside them.
+_OTHERS = re.compile(
+    r"\b[Rr]emote|\b[Ss]erver\b|(?:Reply|Response|Transport|Mongo\w{0,20})Error|SQL\w{0,20}Exception"
+    r"|psycopg|pymysql|\bSFTP|paramiko|ftplib|[Bb]roker\b"
+)
+_KERNELS = re.compile(
+    r"\[Errno 28\]|ENOSPC|\(os error 28\)|java\.io\.IOException|(?<!\w)/tmp\b|SQLITE"
+)
+# The first of the kernel's numbers is the one that counts; others may stand in a file's name.
+_NUMBERED = re.compile(
+    r"\[Errno (\d{1,3})\]|\(os error (\d{1,3})\)"
+    r"|\b(ENO[A-Z]{3,4}|EACCES|EPERM|EISDIR|EROFS|EEXIST):? "
+)
+_IS_FULL = frozenset({"28", "ENOSPC"})
+# Such an exception quotes what it was given, and is never the kernel's.
+_OF_INPUT = re.compile(
+    r"(?:Value|Key|Type|Range|Syntax|Reference|Validation|Argument|Decode)\w*Err"
+)
 _ON_EFS = re.compile(r"[\"' (=]/mnt/|\bEFS\b")
 _CHILD_FAILED = re.compile(
     r"exit(?:ed)? (?:with )?(?:code|status)|non-?zero exit|[Cc]ommand (?:failed|'|\[)|CalledProcess"
@@ -100,7 +123,14 @@ def _diagnose(evidence: Evidence) -> Finding | None:
 
 def _tells(line: LogLine) -> bool:
     text = words_of(line)
-    return bool(_FULL.search(text)) and not _ELSEWHERE.search(text)
+    if not _FULL.search(text) or _ELSEWHERE.search(text):
+        return False
+    numbered = _NUMBERED.search(text)
+    if numbered is not None and numbered[numbered.lastindex or 0] not in _IS_FULL:
+        return False
+    if _OF_INPUT.search(read_record(line.message).error_type or ""):
+        return False
+    return _OTHERS.search(text) is None or _KERNELS.search(text) is not None
 
 
 def _is_hearsay(evidence: Evidence, lines: list[LogLine]) -> bool:

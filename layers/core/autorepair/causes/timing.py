@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
 from autorepair.causes.cause import Cause
+from autorepair.causes.fitting import HEADROOM, fitted_ms
 from autorepair.causes.limits import (
     lines_of,
     memory_suspects,
@@ -16,7 +16,19 @@ from autorepair.causes.limits import (
     timeout_ms,
     weighed_down,
 )
-from autorepair.causes.progress import advances, ends_in_call, makes_progress, projected_ms
+from autorepair.causes.pace import (
+    is_same_work_slower,
+    slowed,
+    takes_as_long_as_ever,
+    tells_a_hang,
+)
+from autorepair.causes.progress import (
+    advances,
+    blames_others,
+    ends_in_call,
+    makes_progress,
+    projected_ms,
+)
 from autorepair.causes.spent_time import SpentTime, rise_of
 from autorepair.causes.starting import cut_while_starting
 from autorepair.domain.change import RepairKind
@@ -24,39 +36,24 @@ from autorepair.domain.configuration import MAX_TIMEOUT_S
 from autorepair.domain.diagnosis import Finding, RootCause, TimeoutNeed
 from autorepair.domain.evidence import Evidence, Invocation, LogLine, RecentChange
 from autorepair.domain.log_records import read_record
-from autorepair.domain.statistics import fit_lognormal
 
 # Measured by simulation: with completions in [T/2, T] at least half as many as time-outs, the work
 # is slow and not hanging in 95 to 100% of trials.
 _NEAR_PER_TIME_OUT = 0.5
-# Measured by simulation: from 30 completions on, 1.2 x q99.9 of the fit leaves at most one
-# time-out in a thousand in 63 to 100% of trials.
-_FEWEST_TO_FIT = 30
-_HEADROOM = 1.2
-_QUANTILE = 0.999
-# A fit that asks for more rests on the shape of its tail and not on anything that was seen.
-_LARGEST_FIT = 4.0
 _FEW_TIME_OUTS = 3
 _MOST = 0.6
 _SOME = 0.3
+_AS_OFTEN, _ENOUGH = 0.8, 30
 # Enough to ask a person, too little to act unattended.
 _AT_MOST_ASK = 0.75
 # Durations that leap by so much did not grow with the work.
 _LEAP = 3.0
 # So many that were well after a change, before the first was cut, clear the change.
 _MANY_BETWEEN = 10
-# A fit is not followed down to a raise that the next slow day uses up.
-_LEAST_RAISE, _LEAST_RAISE_OF_SECONDS, _SECONDS_MS = 1.5, 2.0, 10_000.0
 # No time-out yet, but the alarm is about the duration and the room is used up.
 _NARROW = 0.9
 _LATEST, _FEWEST_NARROW = 5, 3
 
-_DOWNSTREAM = re.compile(
-    r"ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN|Throttl|TooManyRequests"
-    r"|Rate exceeded|SlowDown|(?:Connect|Read|Socket)Timeout|[Rr]ead timed out"
-    r"|[Cc]onnect(?:ion)? timed out|[Cc]onnection (?:refused|reset|aborted)|Could not connect"
-    r"|\b50[234]\b.{0,30}(?:Bad Gateway|Unavailable|Timeout)|Max retries exceeded",
-)
 _Basis = Literal["fitted", "doubled", "observed"]
 
 
@@ -89,6 +86,8 @@ def _diagnose(evidence: Evidence) -> Finding | None:
         finding = proof(reading)
         if finding is not None:
             return finding
+    if is_same_work_slower(evidence, reading.time_outs):
+        return slowed(reading.time_outs)
     return _hang(
         reading,
         "nothing finished near the limit and none of them showed progress up to it, so the work "
@@ -126,11 +125,16 @@ def _starts_long(reading: _Reading, invocation: Invocation) -> bool:
 
 
 def _are_downstream(reading: _Reading) -> bool:
-    blamed = sum(
-        any(_DOWNSTREAM.search(line.message) for line in _own_lines(reading, i))
-        for i in reading.time_outs
-    )
-    return blamed >= _SOME * len(reading.time_outs)
+    """Whether time-outs tell of somebody else in trouble, and successes do not about as often."""
+    blamed = _share_blaming(reading, reading.time_outs)
+    if blamed < _SOME:
+        return False
+    return _share_blaming(reading, reading.completed[-_ENOUGH:]) < _AS_OFTEN * blamed
+
+
+def _share_blaming(reading: _Reading, invocations: tuple[Invocation, ...]) -> float:
+    blaming = sum(blames_others(_own_lines(reading, i)) for i in invocations)
+    return blaming / max(1, len(invocations))
 
 
 def _own_lines(reading: _Reading, invocation: Invocation) -> list[LogLine]:
@@ -154,7 +158,7 @@ def _proof_by_longer_runs(reading: _Reading) -> Finding | None:
         f"{len(longer)} earlier invocations finished after more than the present timeout of "
         f"{limit / 1000:g} s (the longest after {longest / 1000:.1f} s); the setting was lowered"
     )
-    wanted = max(longest * _HEADROOM, _within_callers(reading, former))
+    wanted = max(longest * HEADROOM, _within_callers(reading, former))
     changed = () if change is None else (change.id,)
     cites = (*changed, *reports_of(longer, most=2), *reading.cites)
     return _slow(reading, 0.92, why, _need(reading, wanted, "observed"), cites=cites)
@@ -201,7 +205,13 @@ def _proof_by_near_completions(reading: _Reading) -> Finding | None:
     """Enough invocations finish just below the limit for the cut ones to be the same work."""
     limit = timeout_ms(reading.evidence)
     near = tuple(i for i in reading.completed if limit / 2 <= (i.duration_ms or 0.0) <= limit)
-    if len(near) < _NEAR_PER_TIME_OUT * len(reading.time_outs) or _end_in_calls(reading):
+    is_usual = takes_as_long_as_ever(reading.evidence)
+    if len(near) < _NEAR_PER_TIME_OUT * len(reading.time_outs):
+        return None
+    if not is_usual and _end_in_calls(reading):
+        return None
+    durations = [i.duration_ms or 0.0 for i in reading.completed]
+    if not is_usual and tells_a_hang(durations, cut=len(reading.time_outs), limit_ms=limit):
         return None
     why = (
         f"{len(reading.time_outs)} time-outs at {limit / 1000:g} s beside {len(near)} invocations "
@@ -210,7 +220,9 @@ def _proof_by_near_completions(reading: _Reading) -> Finding | None:
     confidence = 0.9 if len(near) >= _FEW_TIME_OUTS else 0.75
     cites = (*reports_of(near, most=3), *reading.cites)
     need: TimeoutNeed | None = _fitted_need(reading)
-    if (doubt := _doubt(reading, near)) != "":
+    if not is_usual and (doubt := _doubt(reading, near)) != "":
+        if not reading.evidence.changes and rise_of(reading.evidence) is not None:
+            return slowed(reading.time_outs, is_counted=False)
         need, confidence, why = None, 0.6, f"{why}; {doubt}"
     return _slow(reading, confidence, why, need, cites=cites)
 
@@ -235,7 +247,10 @@ def _doubt(reading: _Reading, near: tuple[Invocation, ...]) -> str:
         makes_progress(_own_lines(reading, i), i, timeout_ms(reading.evidence))
         for i in reading.time_outs
     )
-    if rise is None or working >= _MOST * len(reading.time_outs):
+    is_grown = working >= _MOST * len(reading.time_outs) and not is_same_work_slower(
+        reading.evidence, reading.time_outs
+    )
+    if rise is None or is_grown:
         return ""
     if rise.after_ms >= _LEAP * rise.before_ms:
         return "but they took a fraction of it before, and nothing tells what made them slow"
@@ -246,7 +261,9 @@ def _proof_by_progress(reading: _Reading) -> Finding | None:
     """Nothing finishes, but the cut invocations were at work until they were cut."""
     limit = timeout_ms(reading.evidence)
     working = [i for i in reading.time_outs if makes_progress(_own_lines(reading, i), i, limit)]
-    if len(working) < _MOST * len(reading.time_outs):
+    if len(working) < _MOST * len(reading.time_outs) or is_same_work_slower(
+        reading.evidence, reading.time_outs
+    ):
         return None
     last = _own_lines(reading, working[-1])[-1]
     why = (
@@ -293,14 +310,8 @@ def _fitted_need(reading: _Reading) -> TimeoutNeed:
     """Fit the durations, finished and cut, where there are enough; else ask for the double."""
     limit = timeout_ms(reading.evidence)
     finished = [i.duration_ms for i in reading.completed if i.duration_ms]
-    if len(finished) < _FEWEST_TO_FIT:
-        return _doubled(reading)
-    fit = fit_lognormal(finished, [limit] * len(reading.time_outs))
-    need_ms = _HEADROOM * fit.quantile(_QUANTILE)
-    if not limit < need_ms <= _LARGEST_FIT * limit:
-        return _doubled(reading)
-    least = _LEAST_RAISE_OF_SECONDS if limit <= _SECONDS_MS else _LEAST_RAISE
-    return _need(reading, max(need_ms, least * limit), "fitted")
+    need_ms = fitted_ms(finished, cut=len(reading.time_outs), limit_ms=limit)
+    return _doubled(reading) if need_ms is None else _need(reading, need_ms, "fitted")
 
 
 def _doubled(reading: _Reading) -> TimeoutNeed:
@@ -312,8 +323,8 @@ def _doubled(reading: _Reading) -> TimeoutNeed:
     told = (projected_ms(_own_lines(reading, i), i) for i in reading.time_outs)
     projected = max((ms for ms in told if ms is not None), default=0.0)
     waited = _within_callers(reading, MAX_TIMEOUT_S * 1000.0)
-    if projected > waited or projected * _HEADROOM > 2 * limit:
-        return _need(reading, projected * _HEADROOM, "observed")
+    if projected > waited or projected * HEADROOM > 2 * limit:
+        return _need(reading, projected * HEADROOM, "observed")
     return _need(reading, 2 * limit, "doubled")
 
 

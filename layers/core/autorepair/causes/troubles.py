@@ -48,6 +48,14 @@ _OWN = wording(
     r"|NullReferenceException|undefined method|invalid memory address"
     r"|\b(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /[^\s\"]{0,300} HTTP/\d"
 )
+# It has run out of something of its own: its disk, its memory.
+_FULL = wording(
+    r"flood[ _-]?stage|disk usage exceeded|could not extend file|DiskFull\b|\b53100\b|\b53200\b"
+    r"|\b1114\b[^\n]{0,30}table|table [^\n]{1,80} is full\b|ORA-01(?:65\d|688|691)\b"
+    r"|OOM command not allowed|out of sort memory|KafkaStorageException|\bMISCONF redis"
+    r"|(?:remote|server|broker)[^\n]{0,80}no space left|no space left[^\n]{0,40}\bbroker\b"
+    r"|Errcode: 28\b|OutOfDiskSpace|out of shared memory|max_locks_per_transaction"
+)
 _EXHAUSTED = wording(
     # PostgreSQL, its poolers and proxies
     r"remaining connection slots|too many clients|no more connections allowed|max_client_conn"
@@ -75,6 +83,7 @@ _EXHAUSTED = wording(
     r"|pool timed out while waiting for|occurred while waiting for a slot|Timed out in bb8"
     r"|Pool empty\. Unable to fetch a connection|attempt by a client to checkout a Connection"
     r"|Waited \d{1,6}(?:\.\d{1,6})? sec, \d{1,6}/\d{1,6} available"
+    r"|waiting for (?:a )?(?:free|available|idle) (?:\w{1,20} )?connection"
     r"|No connection available within|(?:no|all) (?:free |pooled )?connections? (?:are |were )?"
     r"(?:in use|available|left in the pool|left)\b"
 )
@@ -83,6 +92,8 @@ _THROTTLED = wording(
     r"|too ?many ?requests|rate exceeded|rate[ _-]?limit[ _-]?(?:was |is |has been )?(?:exceed|"
     r"reach|hit|error|exception)|exceed(?:ed|s|ing) (?:\w{1,20} ){0,5}(?:rate|request|usage) limit"
     r"|rate[ -]limit(?:ed|ing)\b|(?:hit|over|by) (?:the |your |their |a )?(?:\w{1,20} )?rate limit"
+    r"|exceeded \d{1,7} (?:calls|requests|queries) per (?:second|minute|hour|day)"
+    r"|reduce (?:your )?request rates?"
     r"|RateLimit(?:ed|Error|Exceeded|Exception)|request rate is large"
     r"|(?:\b(?:status|code|statusCode|HTTP|error|got|returned|responded|answered)\b[^\n]{0,25}"
     r"|->|=>|<-|\[|\()[ ]?429\b|\b429 (?:Too|Client Error|\()"
@@ -125,6 +136,7 @@ _OVERDUE = wording(
     r"|QueryTimeout|Execution Timeout Expired|prior to completion of the operation"
     r"|MaxTimeMSExpired|exceeded time limit|statement or warehouse timeout"
     r"|statement (?:was )?cancell?ed due to timeout|ORA-01013\b|ORA-00054\b"
+    r"|still waiting for (?:\w{1,20} ){0,3}locks?\b|idle in transaction|lock[^\n]{0,40} held by"
     r"|query (?:was )?(?:cancell?ed|aborted|killed)[^\n]{0,40}time|slow quer(?:y|ies)\b|慢查询"
 )
 _REFUSED = wording(
@@ -140,7 +152,7 @@ _REFUSED = wording(
     r"|StatusCode\.UNAVAILABLE|\b14 UNAVAILABLE\b|code = Unavailable|no healthy upstream"
     r"|\((?:InternalServerError|InternalServerException|InternalFailure|InternalError"
     r"|ServiceUnavailable)(?:Exception)?\) when calling|ServiceUnavailableException"
-    r"|certificate (?:has|is) expired|CERT_HAS_EXPIRED"
+    r"|certificate (?:has|is) expired|CERT_HAS_EXPIRED|TransportError\(50\d|cluster_block_exception"
     r"|overloaded_error|connection attempt failed: refused|拒绝连接|服务不可用"
 )
 _NO_ANSWER = wording(
@@ -150,9 +162,11 @@ _NO_ANSWER = wording(
     r"|read tcp [^\n]{0,80}i/o timeout|DEADLINE_EXCEEDED|code = DeadlineExceeded"
     r"|HttpTimeoutException|ApiCall(?:Attempt)?Timeout|did not complete before the specified"
     r"|did not complete within|timeout (?:of|after|exceeded:?) ?\d{1,9} ?(?:ms|s)\b"
+    r"|Sandbox\.Timedout|States\.Timeout\b"
     r"|timeout reading from socket|Timeout during reading attempt|Command timed out"
     r"|Timeout performing|operation (?:has )?timed out|network timeout at|cURL error 28: Operation"
     r"|SocketTimeoutException(?!: connect)|Net::ReadTimeout|Faraday::TimeoutError"
+    r"|aborted due to timeout|signal timed out|AbortError\b"
     r"|TimeoutError: (?:timed out|The read operation timed out)|socket\.timeout: timed out"
     r"|request timed ?-?out|did not (?:respond|answer|reply) (?:with)?in"
     r"|upstream (?:request )?time(?:d )?-?out|context deadline exceeded|deadline has elapsed"
@@ -199,6 +213,9 @@ _FAILING = wording(
     r"|MongoNetworkError|leader not available|Faraday::ConnectionFailed"
     r"|cURL error (?:7|28|35|52|56)\b|Unable to connect to the (?:remote )?server"
     r"|error sending request for url|HandshakeException"
+    r"|self[- ]signed certificate|unable to (?:verify the first certificate|get (?:local )?issuer)"
+    r"|certificate verify failed|CERTIFICATE_VERIFY_FAILED|PKIX path (?:building|validation)"
+    r"|x509: certificate|remote certificate is invalid"
     r"|\b(?:service|server|host|upstream|partner|endpoint|api|backend|gateway|database|provider"
     r"|dependency|broker|cluster)\b[^\n]{0,60} (?:unavailable|unreachable"
     r"|(?:is|was|seems) (?:down|offline|not (?:responding|answering|reachable)))\b"
@@ -206,6 +223,7 @@ _FAILING = wording(
 
 _TABLE: tuple[tuple[Trouble | None, re.Pattern[str]], ...] = (
     (None, _OWN),
+    (Trouble.FAILING, _FULL),
     (Trouble.EXHAUSTED, _EXHAUSTED),
     (Trouble.THROTTLED, _THROTTLED),
     (Trouble.UNREACHABLE, _UNREACHABLE),

@@ -55,7 +55,8 @@ _NO_NUMBER = (
 _NO_RESOURCE = (
     r"ResourceNotFound|Requested resource not found|NoSuchBucket|NoSuchKey|bucket does not exist"
     r"|NonExistentQueue|QueueDoesNotExist|queue does not exist|ParameterNotFound|TopicNotFound"
-    r"|StateMachineDoesNotExist|NotFoundException|NotFound: |NoSuchEntity|InvalidArn|SecretNotFound"
+    r"|StateMachineDoesNotExist|(?<![Ss])(?<!Module)(?<!File)NotFoundException"
+    r"|NotFound: |NoSuchEntity|InvalidArn|SecretNotFound"
     r"|Invalid bucket name|model identifier is invalid|InvalidParameterException"
     r"|Invalid parameter: T"
     r"|relation \"[^\"\n]{1,100}\" does not exist|[Tt]able '?[^'\n]{1,100}'? (?:doesn't"
@@ -107,6 +108,7 @@ _NO_FILE = (
 )
 _NO_START = (
     r"internal/preload|is not allowed in NODE_OPTIONS|node: bad option|Cannot find module|ENOENT"
+    r"|/[\w./-]{1,200}: does not exist"
     r"|Unrecognized (?:VM )?option|Error opening zip file|Could not (?:find|create)|agent library"
     r"|No such file or directory|no such file|Permission denied|exec format error"
     r"|cannot open shared"
@@ -133,9 +135,10 @@ _NO_ZONE = (
     r"|TimeZoneNotFound|No time zone found|unknown locale|unsupported locale|Incorrect locale"
 )
 _TOO_SHORT = (
-    r"timeout of \d{1,4} ?ms exceeded|[Tt]ime(?:d )?[ -]?out|deadline exceeded|ETIMEDOUT|[Aa]borted"
-    r"|TimeoutError|[Tt]oo (?:large|many|big|small|short)|exceeds? (?:the )?(?:maximum|limit)"
+    r"timeout of \d{1,4} ?ms exceeded|(?<!connect )(?<!connection )timed out after \d{1,4} ?ms"
+    r"|deadline exceeded"
 )
+_TOO_MUCH = r"[Tt]oo (?:large|many|big|small)|exceeds? (?:the )?(?:maximum|limit)"
 _NEVER = r"(?!)"
 
 
@@ -144,18 +147,37 @@ class ValueKind:
     """What a variable of some kind is called, and what is heard when its value does not work.
 
     ``surely`` is what no value that works would lead to; ``possibly`` what a right one might, so
-    that it counts only where the value is known to differ, or was just changed.
+    that it counts only where the value is known to differ, or was just changed. ``is_steady``
+    where a value that has worked goes on working, so that only a new one can be wrong;
+    ``needs_change`` where ``possibly`` is what any failed start says, so that it counts only where
+    the value was just changed.
     """
 
     name: re.Pattern[str]
     surely: re.Pattern[str]
     possibly: re.Pattern[str]
+    is_steady: bool = False
+    needs_change: bool = False
 
 
-def _kind(name: str, *, surely: str = _NEVER, possibly: str = _NEVER) -> ValueKind:
-    return ValueKind(re.compile(name), re.compile(surely), re.compile(possibly))
+def _kind(
+    name: str,
+    *,
+    surely: str = _NEVER,
+    possibly: str = _NEVER,
+    is_steady: bool = False,
+    needs_change: bool = False,
+) -> ValueKind:
+    words = (re.compile(name), re.compile(surely), re.compile(possibly))
+    return ValueKind(*words, is_steady=is_steady, needs_change=needs_change)
 
 
+_RESOURCE_NAME = (
+    r"(?i)(?:^|_)(?:TABLE|INDEX|BUCKET|QUEUE|TOPIC|STREAM|SECRET|PARAM(?:ETER)?|FUNCTION|MODEL"
+    r"|COLLECTION|CLUSTER|STATE_?MACHINE|KEY|BUS|POOL|GROUP|ROLE|DB|DATABASE|SCHEMA|KMS|DLQ|SNS"
+    r"|SQS|S3|DYNAMO(?:DB)?|DISTRIBUTION|PROJECT|WORKFLOW|CONTAINER|DEPLOYMENT)"
+    r"(?:_?(?:NAME|ARN|ID|URL|PATH|PREFIX))?$|_ARN$"
+)
 KINDS = (
     _kind(
         r"(?i)^(?!\w*_(?:PASSWORD|PASS|PWD|USER(?:NAME)?|KEY|TOKEN|SECRET|TIMEOUT|SIZE|MAX|MIN"
@@ -173,11 +195,12 @@ KINDS = (
         rf"|ENOTFOUND|getaddrinfo|no such host|UnknownHost|No such host|{_NO_RESOURCE}",
     ),
     _kind(
-        r"(?i)(?:^|_)(?:TABLE|INDEX|BUCKET|QUEUE|TOPIC|STREAM|SECRET|PARAM(?:ETER)?|FUNCTION|MODEL"
-        r"|COLLECTION|CLUSTER|STATE_?MACHINE|KEY|BUS|POOL|GROUP|ROLE|DB|DATABASE|SCHEMA|KMS|DLQ|SNS"
-        r"|SQS|S3|DYNAMO(?:DB)?|DISTRIBUTION|PROJECT|WORKFLOW|CONTAINER|DEPLOYMENT)"
-        r"(?:_?(?:NAME|ARN|ID|URL|PATH|PREFIX))?$|_ARN$",
-        possibly=f"{_NO_RESOURCE}|{_DENIED}",
+        _RESOURCE_NAME,
+        possibly=_NO_RESOURCE,
+    ),
+    _kind(
+        _RESOURCE_NAME,
+        possibly=_DENIED, is_steady=True,
     ),
     _kind(
         r"(?:^|_)(?:PORT|TIMEOUT|SECONDS?|SECS?|MS|MILLIS|MINUTES|HOURS|DAYS|SIZE|LIMIT|COUNT|MAX"
@@ -188,13 +211,17 @@ KINDS = (
         r"|MARGIN"
         r"|AMOUNT|FEE|PRICE|TAX|SCALE|EXPIRY|EXPIRATION|LENGTH|TEMPERATURE|TOKENS|SAMPLE"
         r"|WEIGHT)(?:_|$)",
-        possibly=_NO_NUMBER,
+        possibly=_NO_NUMBER, is_steady=True,
     ),
     _kind(
-        r"(?:^|_)(?:TIMEOUT|TTL|DEADLINE|BATCH|LIMIT|MAX|SIZE|CHUNK)(?:_|$)",
-        possibly=_TOO_SHORT,
+        r"(?:^|_)(?:TIMEOUT|DEADLINE)(?:_|$)",
+        possibly=_TOO_SHORT, is_steady=True,
     ),
-    _kind(r"(?:^|_)(?:LEVEL|LOG|LOGLEVEL)$|LOG_LEVEL", surely=_NO_LEVEL),
+    _kind(
+        r"(?:^|_)(?:BATCH|LIMIT|MAX|SIZE|CHUNK)(?:_|$)",
+        possibly=_TOO_MUCH, is_steady=True,
+    ),
+    _kind(r"(?:^|_)(?:LEVEL|LOG|LOGLEVEL)$|LOG_LEVEL", surely=_NO_LEVEL, is_steady=True),
     _kind(
         r"(?i)(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD|PASS|PWD|CREDENTIALS?|AUTH|SID|USER(?:NAME)?"
         r"|LOGIN"
@@ -205,19 +232,19 @@ KINDS = (
         r"(?:^|_)(?:JSON|CONFIG|CONF|SETTINGS|RULES|MAPPING|MAP|FLAGS|FEATURES?|REGEX|PATTERN"
         r"|SCHEMA"
         r"|YAML|LIST|WEIGHTS|CREDENTIALS|SERVICE_ACCOUNT|PEM|PRIVATE_KEY|TEMPLATE|OPTIONS)(?:_|$)",
-        possibly=_NO_JSON,
+        possibly=_NO_JSON, is_steady=True,
     ),
     _kind(
         r"(?:^|_)(?:MODE|ENV|ENVIRONMENT|STAGE|PROVIDER|BACKEND|STRATEGY|DRIVER|TYPE|FORMAT|LANG"
         r"|LOCALE|CURRENCY|ENGINE|ALGORITHM|PROFILE|VERSION|ENABLED?|DISABLED?|DEBUG|FLAG|USE|IS"
         r"|FEATURE|STYLE|THEME|CODEC|COMPRESSION|CLASS|TIER|COUNTRY|LANGUAGE|UNIT)(?:_|$)|PROFILE",
-        possibly=rf"{_NO_CHOICE}|config profile|ProfileNotFound|{_NO_JSON}",
+        possibly=rf"{_NO_CHOICE}|config profile|ProfileNotFound|{_NO_JSON}", is_steady=True,
     ),
-    _kind(r"(?:^|_)(?:TZ|TIMEZONE|TIME_ZONE|LOCALE|LANG|LC_ALL)$", surely=_NO_ZONE),
+    _kind(r"(?:^|_)(?:TZ|TIMEZONE|TIME_ZONE|LOCALE|LANG|LC_ALL)$", surely=_NO_ZONE, is_steady=True),
     _kind(
         r"(?:^|_)(?:PATH|DIR(?:ECTORY)?|FILE|FOLDER|ROOT|HOME|CACHE|DATA|BUNDLE|CERTS?|CA|MODEL"
         r"|TEMPLATE|FONTS?|TMP|TMPDIR|LOCATION|BIN|BINARY)(?:_|$)",
-        possibly=_NO_FILE,
+        possibly=_NO_FILE, is_steady=True,
     ),
     _kind(r"(?i)^(?:HTTPS?|ALL|NO)_PROXY$", surely=r"(?!)", possibly=f"{_NO_PROXY}|{_NO_SERVER}"),
     _kind(
@@ -227,17 +254,32 @@ KINDS = (
     _kind(
         r"^NODE_OPTIONS$",
         surely=r"internal/preload|is not allowed in NODE_OPTIONS|node: bad option",
-          possibly=_NO_START),
+          possibly=_NO_START, needs_change=True, is_steady=True),
     _kind(r"^JAVA_TOOL_OPTIONS$|^_JAVA_OPTIONS$|^JDK_JAVA_OPTIONS$",
           surely=r"Unrecognized (?:VM )?option|Error opening zip file or JAR manifest missing"
           r"|Could not find agent library|agent JAR not found|Invalid (?:maximum"
           r"|initial) heap size",
-          possibly=_NO_START),
+          possibly=_NO_START, needs_change=True, is_steady=True),
     _kind(
-        r"^(?:PYTHON\w{2,30}|LD_\w{3,30}|RUBY\w{2,10}|AWS_LAMBDA_EXEC_WRAPPER|NODE_PATH|GEM_\w{4}"
-        r"|DOTNET_\w{4,40}|CORECLR_\w{4,40}|BASH_ENV|PATH|PERL5LIB|GODEBUG|BUNDLE_\w{3,20}"
-        r"|OTEL_\w{3,40}|AWS_LAMBDA_\w{3,40}|NODE_EXTRA_CA_CERTS|CLASSPATH|OPENSSL_\w{3,20})$",
+        r"^AWS_LAMBDA_EXEC_WRAPPER$",
+        surely=r"/opt/[\w./-]{1,200}: (?:does not exist|No such file)|exec(?:ution)? ?wrapper",
         possibly=_NO_START,
+        is_steady=True,
+        needs_change=True,
+    ),
+    _kind(
+        r"^LD_(?:PRELOAD|LIBRARY_PATH)$",
+        surely=r"object file from LD_PRELOAD|LD_PRELOAD cannot be",
+        possibly=_NO_START,
+        is_steady=True,
+        needs_change=True,
+    ),
+    _kind(
+        r"^(?:PYTHON(?:PATH|HOME|STARTUP)|RUBY\w{2,10}|NODE_PATH|GEM_\w{4}|DOTNET_\w{4,40}"
+        r"|CORECLR_\w{4,40}|BASH_ENV|PATH|PERL5LIB|BUNDLE_\w{3,20}|NODE_EXTRA_CA_CERTS|CLASSPATH)$",
+        possibly=_NO_START,
+        is_steady=True,
+        needs_change=True,
     ),
 )  # fmt: skip
 

@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from autorepair.causes.cause import Cause
+from autorepair.causes.handled import as_failed
+from autorepair.causes.input_words import is_identifier, is_of_input, without_quotes
 from autorepair.causes.levels import is_information
 from autorepair.causes.limits import reports_of, share_of_failures, weighed_down
 from autorepair.causes.missing_words import LACKS
 from autorepair.causes.onset import Onset, onset_with
 from autorepair.causes.services import may_be_about
+from autorepair.causes.standing_values import has_worked
 from autorepair.causes.value_kinds import KINDS, UNUSABLE, WRONG, ValueKind
 from autorepair.causes.witnesses import (
     explained_by,
@@ -34,6 +37,7 @@ _BY_CHANGE = 0.82
 _SUSPICION = 0.65
 # Too little to ask anybody for a change.
 _HUNCH = 0.55
+_HANDLED = 0.7
 _MOSTLY = 0.6
 # What these are set to breaks nothing but by its own words.
 _HARMLESS = re.compile(
@@ -51,7 +55,9 @@ _PLAIN_WORDS = frozenset(
         "url", "uri", "name", "table", "key", "api", "aws", "id", "arn", "service", "prod", "app",
         "host", "port", "base", "path", "endpoint", "region", "queue", "topic", "bucket", "secret",
         "token", "timeout", "max", "min", "size", "level", "mode", "env", "file", "dir", "config",
-        "lambda", "function", "default", "data", "value", "type", "enabled", "use", "error", "http",
+        "lambda", "function", "default",
+        "status", "page", "request", "response", "code",
+        "data", "value", "type", "enabled", "use", "error", "http",
     }
 )  # fmt: skip
 _LEAST_WORD = 4
@@ -72,8 +78,19 @@ _Suspects = dict[str, DeclaredVariable]
 
 
 def _diagnose(evidence: Evidence) -> Finding | None:
-    if evidence.configuration.is_env_unreadable or not evidence.failures:
+    if evidence.configuration.is_env_unreadable:
         return None
+    if evidence.failures:
+        return _of_failures(evidence)
+    treated = as_failed(evidence)
+    finding = None if treated is None or not evidence.changes else _of_failures(treated)
+    if finding is None:
+        return None
+    # Lambda counts no error there, so it is the log's word alone.
+    return finding.model_copy(update={"confidence": min(finding.confidence, _HANDLED)})
+
+
+def _of_failures(evidence: Evidence) -> Finding | None:
     suspects = _suspects(evidence)
     ways = (_by_name, _by_kind, _by_change, _by_hearsay)
     proof = next((p for way in ways if (p := way(evidence, suspects)) is not None), None)
@@ -109,10 +126,12 @@ def _suspects(evidence: Evidence) -> _Suspects:
 
 def _by_name(evidence: Evidence, suspects: _Suspects) -> _Proof | None:
     """Find the variables that the failures name, or that their own source lines read."""
-    cut = _cut(evidence)
+    cut, works = _cut(evidence), has_worked(evidence)
     named = {
         name: [
-            line for line in witnesses(evidence, _accuses(variable)) if line.request_id not in cut
+            line
+            for line in witnesses(evidence, _accuses(variable, works=works))
+            if line.request_id not in cut
         ]
         for name, variable in suspects.items()
     }
@@ -123,12 +142,16 @@ def _cut(evidence: Evidence) -> set[str]:
     return {i.request_id for i in evidence.failures if was_cut(i)}
 
 
-def _accuses(variable: DeclaredVariable) -> Callable[[LogLine], bool]:
+def _accuses(variable: DeclaredVariable, *, works: bool) -> Callable[[LogLine], bool]:
     is_named = _naming(variable.name)
+    # It may be as declared, and calls went well with it: then nothing speaks against it.
+    is_cleared = works and variable.matches_current is None
 
     def is_accusing(line: LogLine) -> bool:
         text = words_of(line)
-        if not is_named(text):
+        if is_cleared or not is_named(without_quotes(text)):
+            return False
+        if is_identifier(text) or is_of_input(text, variable.name):
             return False
         if LACKS.search(text):
             # It is set, so it is empty: no value that works would be said to be lacking.
@@ -143,8 +166,14 @@ def _accuses(variable: DeclaredVariable) -> Callable[[LogLine], bool]:
 
 def _by_hearsay(evidence: Evidence, suspects: _Suspects) -> _Proof | None:
     """Find the variables that are called wrong beside the exception: by whom, nobody knows."""
+    if has_worked(evidence):
+        return None
     cut = _cut(evidence)
-    lines = [line for line in failing_lines(evidence) if line.request_id not in cut]
+    lines = [
+        line
+        for line in failing_lines(evidence)
+        if line.request_id not in cut and not is_information(line)
+    ]
     named = {
         name: [li for li in lines if _naming(name)(words_of(li)) and WRONG.search(words_of(li))]
         for name, variable in suspects.items()
@@ -168,7 +197,7 @@ def _by_kind(evidence: Evidence, suspects: _Suspects) -> _Proof | None:
     """Find what fails as it fails when a variable of some kind does not work."""
     if not suspects:
         return None
-    lately = _lately_changed(evidence)
+    lately = _lately_changed(evidence, suspects)
     proofs = [proof for kind in KINDS if (proof := _of_kind(evidence, suspects, kind, lately))]
     return max(proofs, key=lambda p: (len(p.lines), p.confidence), default=None)
 
@@ -176,8 +205,14 @@ def _by_kind(evidence: Evidence, suspects: _Suspects) -> _Proof | None:
 def _of_kind(
     evidence: Evidence, suspects: _Suspects, kind: ValueKind, lately: dict[str, Onset]
 ) -> _Proof | None:
+    if kind.is_steady and has_worked(evidence):
+        return None
     names = [name for name in suspects if kind.name.search(name)]
-    differing = [n for n in names if suspects[n].matches_current is False or n in lately]
+    differing = [
+        name
+        for name in names
+        if name in lately or (suspects[name].matches_current is False and not kind.needs_change)
+    ]
 
     def is_telling(line: LogLine) -> bool:
         if is_information(line) and not is_exception(line):
@@ -193,6 +228,11 @@ def _of_kind(
     if not lines:
         return None
     texts = {words_of(line) for line in lines}
+    if not set(names) & set(lately):
+        names = _tied(evidence, names, texts)
+        differing = [name for name in differing if name in names]
+        if not names:
+            return None
     differing, names = _fitting(differing, texts), _fitting(names, texts) or names
     # One that surely differs tells more than those of which it is not known.
     blamed = _narrowed(differing or names, lines, lately)
@@ -203,6 +243,24 @@ def _of_kind(
         confidence = 0.92 if is_known else _BY_CHANGE
     how = "the failures are those of a value of this kind that does not work"
     return _Proof(blamed, tuple(lines), confidence, how)
+
+
+def _tied(evidence: Evidence, names: list[str], texts: Iterable[str]) -> list[str]:
+    """Keep the variables that something ties to the failures, where none was changed lately.
+
+    Not so those beside which another variable is named, or with which calls went well, unless the
+    texts hold a word of their name.
+    """
+    told = " ".join(text[:2000] for text in texts)
+    low = told.lower()
+    spoken = [name for name in names if any(word in low for word in _words(name))]
+    if spoken:
+        return spoken
+    others = set(evidence.configuration.env_names) - set(names)
+    is_another = any(
+        _naming(name)(told) or any(word in low for word in _words(name)) for name in others
+    )
+    return [] if is_another or has_worked(evidence) else names
 
 
 def _fitting(names: Iterable[str], texts: Iterable[str]) -> list[str]:
@@ -228,11 +286,16 @@ def _words(name: str) -> list[str]:
     return [word for word in found if word not in _PLAIN_WORDS]
 
 
-def _lately_changed(evidence: Evidence) -> dict[str, Onset]:
-    """Give the variables that were written in a change with which the failures began."""
+def _lately_changed(evidence: Evidence, suspects: _Suspects) -> dict[str, Onset]:
+    """Give the variables that were written in a change with which the failures began.
+
+    Any of them may have been where it is not told which.
+    """
     found: dict[str, Onset] = {}
     for change in evidence.changes:
         names = [v.name for v in change.variables if v.kind != "removed"]
+        if change.writes_environment and not change.variables:
+            names = list(suspects)
         onset = onset_with(evidence, change) if names else None
         if onset is not None:
             found.update(dict.fromkeys(names, onset))

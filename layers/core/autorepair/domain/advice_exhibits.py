@@ -25,7 +25,7 @@ _MOST_SHARE_OF_SIGNATURES = 3_000
 _MOST_SHARE_OF_CHANGES = 3_000
 _HEAD, _TAIL = 420, 180
 _LONGEST_NAME = 80
-_MOST_NAMES = 60
+_LONGEST_LIST = 1_000
 _MOST_POINTS = 8
 _LAST_LINES = 4
 _MOST_INVOCATIONS = 12
@@ -126,8 +126,15 @@ def _length(taken: Sequence[Exhibit]) -> int:
 
 
 def _few(names: Iterable[str]) -> list[str]:
-    listed = list(names)
-    return [name[:_LONGEST_NAME] for name in listed[:_MOST_NAMES]]
+    """Give the first of them, as many as fit."""
+    taken: list[str] = []
+    left = _LONGEST_LIST
+    for name in names:
+        left -= min(len(name), _LONGEST_NAME) + 3
+        if left < 0:
+            break
+        taken.append(name[:_LONGEST_NAME])
+    return taken
 
 
 def _standing(*, matches: bool | None) -> str:
@@ -179,7 +186,10 @@ def _clock(line: LogLine) -> str:
 
 
 def _signatures(evidence: Evidence) -> Iterator[_Piece]:
+    kept = {line.id for line in evidence.log_lines}
     for one in evidence.signatures:
+        if one.first_line_id not in kept:
+            continue
         yield one.first_line_id, {"failures": one.count, "say": clipped(one.template)}
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from autorepair.domain.change import Change
-from autorepair.domain.value import Value
+from autorepair.domain.value import Instant, Value
 
 
 class RefusalCode(StrEnum):
@@ -29,6 +29,12 @@ class RefusalCode(StrEnum):
     FREEZE = "freeze"
     OUTSIDE_HOURS = "outside_hours"
     COOLDOWN = "cooldown"
+    DAILY_LIMIT = "daily_limit"
+    HOURLY_LIMIT = "hourly_limit"
+    BREAKER = "breaker"
+    REPEATED = "repeated"
+    PUT_BACK = "put_back"
+    POLICY_UNREADABLE = "policy_unreadable"
     STEPS_USED_UP = "steps_used_up"
     NOT_ACTIVE = "not_active"
     VERSIONED_TRAFFIC = "versioned_traffic"
@@ -44,6 +50,8 @@ class Refusal(Value):
 
     code: RefusalCode
     why: str
+    allowed_at: Instant | None = None
+    """When the same would be allowed again, where only time stands in the way."""
 
 
 class Decision(Value):

@@ -157,6 +157,8 @@ class Diagnosis(Value):
     """Where the true share of right diagnoses at this confidence lies, at 95%; None if unknown."""
     why: str
     cites: tuple[str, ...] = ()
+    quotes: tuple[str, ...] = ()
+    """What the cited evidence says, in its own masked words; few and short, for messages."""
     need: Need | None = None
     is_repairable: bool = False
     findings: tuple[Finding, ...] = ()

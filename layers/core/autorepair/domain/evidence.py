@@ -292,6 +292,7 @@ class EvidenceSummary(Value):
     failures: int
     log_lines: int
     changes: int = 0
+    log_group: str | None = None
     first_invocation_at: Instant | None = None
     last_invocation_at: Instant | None = None
     gaps: tuple[Gap, ...]

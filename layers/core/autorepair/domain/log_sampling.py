@@ -36,6 +36,10 @@ _IGNORED = ("END RequestId: ",)
 # A JSON line of the platform tells its type early.
 _HEAD = 200
 _LONGEST, _SHORT = 16_000, 4_000
+# The platform's own are far shorter, but code may print what looks like one.
+_LONGEST_OF_PLATFORM = 1_000
+# Characters of the streams that are open at one time; beyond that each line is cut.
+_MOST_HELD, _TIGHT = 8_000_000, 400
 _WORDS = 4
 _FIRST, _LAST, _OF_EACH, _SIGNATURES = 20, 20, 3, 60
 _MOST_FIGURES = 2_000
@@ -59,6 +63,12 @@ class Sighting:
         """The lines, by time."""
         found = [event for event in (self.start, *self.words, self.report) if event is not None]
         return sorted(found, key=lambda event: event.at)
+
+    @property
+    def size(self) -> int:
+        """How many characters it holds."""
+        held = (self.start, *self.words, self.report)
+        return sum(len(event.message) for event in held if event is not None)
 
     @property
     def has_failed(self) -> bool:
@@ -112,6 +122,7 @@ class LogSampler:
         self._of_each: dict[str, list[Sighting]] = {}
         self._figures: list[Sighting] = []
         self._stride = 1
+        self._held = 0
 
     def take(self, event: RawEvent) -> None:
         """Take in one line of interest."""
@@ -122,10 +133,13 @@ class LogSampler:
             self._begin(event)
             return
         sighting = self._open.setdefault(event.stream, Sighting())
+        self._held -= sighting.size
         if _is_report(message):
-            sighting.report = event
+            sighting.report = _cut_of_platform(event)
         else:
-            sighting.words.append(_cut(event, _LONGEST))
+            sighting.words.append(_cut(event, _LONGEST if self._held < _MOST_HELD else _TIGHT))
+        self._held += sighting.size
+        self._close_beyond_bound()
 
     def finish(self) -> None:
         """Count what is still open when the last line has been taken in."""
@@ -151,7 +165,11 @@ class LogSampler:
 
     def _begin(self, event: RawEvent) -> None:
         self._close(event.stream)
-        self._open[event.stream] = Sighting(start=event)
+        self._open[event.stream] = begun = Sighting(start=_cut_of_platform(event))
+        self._held += begun.size
+        self._close_beyond_bound()
+
+    def _close_beyond_bound(self) -> None:
         if len(self._open) > _MOST_OPEN:
             self._close(next(iter(self._open)))
 
@@ -159,6 +177,7 @@ class LogSampler:
         sighting = self._open.pop(stream, None)
         if sighting is None:
             return
+        self._held -= sighting.size
         if sighting.has_failed:
             self._keep_failure(sighting)
         if sighting.start is not None or sighting.report is not None:
@@ -183,6 +202,12 @@ class LogSampler:
         if len(self._figures) > _MOST_FIGURES:
             self._figures = self._figures[1::2]
             self._stride *= 2
+
+
+def _cut_of_platform(event: RawEvent) -> RawEvent:
+    """Cut what is no JSON; a part of JSON could not be read."""
+    is_json = event.message.startswith("{")
+    return _cut(event, _SHORT if is_json else _LONGEST_OF_PLATFORM)
 
 
 def _cut(event: RawEvent, length: int) -> RawEvent:

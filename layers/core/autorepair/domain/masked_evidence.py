@@ -9,7 +9,12 @@ from autorepair.domain.masking import Masker
 
 # What others wrote, wherever it stands in the evidence. All other texts are names, ids and figures
 # that AWS gives, and a mask in one of those would break what refers to it.
-_WORDS_OF_OTHERS = frozenset({"message", "note", "reason", "state_reason", "example", "template"})
+_WORDS_OF_OTHERS = frozenset(
+    {
+        "message", "note", "reason", "state_reason", "template", "error_type", "principal",
+        "before", "after", "image_command", "image_entry_point", "tags", "last_result",
+    }
+)  # fmt: skip
 
 
 def masked(evidence: Evidence, masker: Masker) -> Evidence:
@@ -27,11 +32,16 @@ def masked(evidence: Evidence, masker: Masker) -> Evidence:
     def walk(value: Any) -> Any:  # noqa: ANN401 - any part of a JSON document
         if isinstance(value, dict):
             return {
-                name: mask(part)
-                if name in _WORDS_OF_OTHERS and isinstance(part, str)
-                else walk(part)
+                name: words(part) if name in _WORDS_OF_OTHERS else walk(part)
                 for name, part in value.items()
             }
         return [walk(part) for part in value] if isinstance(value, list | tuple) else value
+
+    def words(value: Any) -> Any:  # noqa: ANN401 - as above
+        if isinstance(value, str):
+            return mask(value)
+        if isinstance(value, dict):
+            return {name: words(part) for name, part in value.items()}
+        return [words(part) for part in value] if isinstance(value, list | tuple) else value
 
     return Evidence.model_validate(walk(evidence.model_dump()))

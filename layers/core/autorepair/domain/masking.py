@@ -11,8 +11,12 @@ from collections.abc import Iterable, Iterator
 from autorepair.domain.secret_formats import known_formats
 from autorepair.domain.secret_patterns import PERSONAL, SECRETS, Pattern
 
-_SHOWN = 8
-_MASK = re.compile(r"\[masked-[a-z_]{1,30}-[0-9a-f]{8}\]")
+_SHOWN, _CHECK = 8, 4
+_MASK = re.compile(r"\[masked-[a-z_]{1,30}-([0-9a-f]{8})([0-9a-f]{4})\]")
+# A second look finds what only stood out once its neighbour was gone; a third never found more.
+_MOST_LOOKS = 3
+_LEAST_LEFT = 3
+_Span = tuple[int, int, str]
 
 
 class Masker:
@@ -24,33 +28,44 @@ class Masker:
     def mask(self, text: str) -> str:
         """Give the text with every secret and all personal data replaced; never raises.
 
-        ``[masked-<kind>-<8 hex digits>]`` stands for a value; the digits are an HMAC-SHA-256 of it,
-        so the same value is recognised wherever it stands under the same key. Masking what is
-        masked already changes nothing.
+        ``[masked-<kind>-<12 hex digits>]`` stands for a value: eight digits are an HMAC-SHA-256 of
+        it, so the same value is recognised wherever it stands under the same key; four are a check
+        of the mask itself, so that a mask which a stranger wrote into a log shields nothing.
         """
+        for _ in range(_MOST_LOOKS):
+            masked = self._masked_once(text)
+            if masked == text:
+                break
+            text = masked
+        return text
+
+    def _masked_once(self, text: str) -> str:
         parts: list[str] = []
         end = 0
-        for start, stop, kind in _merged(_unmasked(text)):
+        for start, stop, kind in _merged(self._unmasked(text)):
             parts.append(text[end:start])
-            parts.append(f"[masked-{kind}-{self._digest(text[start:stop])}]")
+            parts.append(self._mask_of(kind, text[start:stop]))
             end = stop
         return "".join([*parts, text[end:]]) if parts else text
 
+    def _unmasked(self, text: str) -> list[_Span]:
+        """Give what is to be masked, leaving out the masks of this key."""
+        masks = [m.span() for m in _MASK.finditer(text) if self._check_of(m[1]) == m[2]]
+        lowered = text.lower()
+        secrets = _merged(_around(_secrets(text, lowered), masks))
+        taken = sorted([*masks, *((start, stop) for start, stop, _ in secrets)])
+        return [*secrets, *_apart(_found(PERSONAL, text, lowered), taken)]
+
+    def _mask_of(self, kind: str, value: str) -> str:
+        shown = self._digest(value)[:_SHOWN]
+        return f"[masked-{kind}-{shown}{self._check_of(shown)}]"
+
+    def _check_of(self, shown: str) -> str:
+        return self._digest(f"mask {shown}")[:_CHECK]
+
     def _digest(self, value: str) -> str:
         body = value.encode(errors="surrogatepass")
-        return hmac.new(self._key, body, hashlib.sha256).hexdigest()[:_SHOWN]
-
-
-_Span = tuple[int, int, str]
-
-
-def _unmasked(text: str) -> list[_Span]:
-    """Leave out what touches a mask: that has been dealt with."""
-    masks = [match.span() for match in _MASK.finditer(text)]
-    lowered = text.lower()
-    secrets = _merged(_apart(_secrets(text, lowered), masks))
-    taken = sorted([*masks, *((start, stop) for start, stop, _ in secrets)])
-    return [*secrets, *_apart(_found(PERSONAL, text, lowered), taken)]
+        return hmac.new(self._key, body, hashlib.sha256).hexdigest()
 
 
 def _apart(spans: Iterable[_Span], taken: list[tuple[int, int]]) -> Iterator[_Span]:
@@ -62,9 +77,29 @@ def _apart(spans: Iterable[_Span], taken: list[tuple[int, int]]) -> Iterator[_Sp
             yield start, stop, kind
 
 
+def _around(spans: Iterable[_Span], taken: list[tuple[int, int]]) -> Iterator[_Span]:
+    """Give the spans without what is taken: what is left of them before, between and behind."""
+    starts = [start for start, _ in taken]
+    for start, stop, kind in spans:
+        at = start
+        place = max(0, bisect_left(starts, start) - 1)
+        is_cut = False
+        while place < len(taken) and taken[place][0] < stop:
+            first, last = taken[place]
+            if last > start:
+                is_cut = True
+                if first - at >= _LEAST_LEFT:
+                    yield at, first, kind
+                at = max(at, last)
+            place += 1
+        if stop - at >= (_LEAST_LEFT if is_cut else 1):
+            yield at, stop, kind
+
+
 def _secrets(text: str, lowered: str) -> Iterator[_Span]:
     yield from _found(SECRETS, text, lowered)
-    for kind, value in known_formats(text, lowered):
+    # Each value once, however often it stands there: a stranger may repeat it.
+    for value, kind in {value: kind for kind, value in known_formats(text, lowered)}.items():
         start = text.find(value)
         while value and start >= 0:
             yield start, start + len(value), kind

@@ -47,6 +47,8 @@ CODE_EXECUTING_NAMES = (
     "_JAVA_OPTIONS",
 )
 """Variables that are code execution rather than configuration."""
+MAX_REPAIRS_COUNTED = 1000
+"""As many repairs of an account are remembered, so no limit may be above it."""
 
 
 class Mode(StrEnum):
@@ -81,9 +83,9 @@ class Caps(Value):
 class Limits(Value):
     """How often repairs may happen, and how far apart incidents begin to look at functions."""
 
-    cooldown_s: int = Field(default=3600, ge=0)
-    repairs_per_function_day: int = Field(default=3, ge=0)
-    repairs_per_account_hour: int = Field(default=20, ge=0)
+    cooldown_s: int = Field(default=3600, ge=0, le=7 * 86_400)
+    repairs_per_function_day: int = Field(default=3, ge=0, le=100)
+    repairs_per_account_hour: int = Field(default=20, ge=0, le=MAX_REPAIRS_COUNTED)
     steps_per_incident: int = Field(default=3, ge=1)
     incident_spacing_s: float = Field(default=2.0, ge=0, le=60)
 
@@ -91,9 +93,9 @@ class Limits(Value):
 class Breaker(Value):
     """When so much happens at once that it is one fault upstream and not many repairs."""
 
-    repairs: int = Field(default=10, ge=1)
-    window_s: int = Field(default=600, ge=1)
-    same_cause_functions: int = Field(default=5, ge=1)
+    repairs: int = Field(default=10, ge=1, le=MAX_REPAIRS_COUNTED)
+    window_s: int = Field(default=600, ge=1, le=86_400)
+    same_cause_functions: int = Field(default=5, ge=1, le=MAX_REPAIRS_COUNTED)
 
 
 class VerificationRules(Value):

@@ -6,22 +6,35 @@ proportion to the text. A pattern's group ``s`` is what is masked; without one, 
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from autorepair.domain.secret_values import (
+    is_bearer,
+    is_card,
+    is_iban,
+    is_key_row,
+    is_phone,
+    is_query_value,
+    is_quoted_value,
+    is_random,
+    is_told_value,
+    is_url_password,
+    is_value,
+)
 
 _QUOTE = r"\\{0,3}[\"'`]"
 # How a name ends that is given to a secret.
 _TELLING = (
-    r"(?:pass(?:word|wd|phrase|code)|(?<![a-z])(?:pass|pwd|auth|otp|hmac)|secret(?:[_-]?(?:access[_-]?)?key)?|credentials?"
+    r"(?:pass(?:word|wd|phrase|code)|(?<!by)(?<!com)(?<!sur)(?<!tres)pass|pwd|密码|口令"
+    r"|(?<![a-z])(?:pw|auth|otp|hmac)|secret(?:[_-]?(?:access[_-]?)?key)?|credentials?"
     r"|(?:access|refresh|id|auth|session|security|bearer|csrf|xsrf|api|bot|device|verify)?[_-]?token"
     r"|(?:api|app|access|account|auth|private|master|shared|signing|encryption|encrypt|subscription"
     r"|license|webhook|service|storage|consumer|admin)[_-]?key|apikey"
     r"|cookie|signature|pin[_-]?code|cvv|cvc|authorization|connection[_-]?string|conn[_-]?str)"
 )
-_SEPARATOR = rf"(?:{_QUOTE})?\]?\s{{0,3}}(?:=>|:=|[:=])\s{{0,3}}"
+_SEPARATOR = rf"(?:{_QUOTE})?\]?\s{{0,12}}(?:=>|:=|[:=\uff1a]|%3[dD]|\\u003[dD])[\s\[]{{0,12}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,82 +50,13 @@ class Pattern:
     is_one: Callable[[str], bool] = bool
 
 
-def entropy_of(text: str) -> float:
-    """Give the Shannon entropy of a text's characters, in bits per character."""
-    total = len(text)
-    return -sum(n / total * math.log2(n / total) for n in Counter(text).values())
-
-
-_NO_VALUE = re.compile(
-    r"(?i:null|none|nil|undefined|true|false|missing|required|invalid|expired|empty|unset|not|and"
-    r"|is|was|the|for|from|with|string|bytes|object|redacted|hidden|masked|yes|no|ok|set|error"
-    r"|disabled|enabled|default|unknown|n/a|type|expected|unexpected|failed|bearer|basic|digest)"
-    r"|\*+|x{3,}|\.{3,}|\d{1,3}(?:\.\d+)?|\[masked-.*|arn:aws.*|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+"
-    r"|(?:os\.|process\.|System\.|ENV|env\.|self\.|this\.).*|[<{$(\[%].*|(?:/|\./|https?://).*"
-)
-_PROSE_SECRET = re.compile(r"(?=.{0,200}\d)(?=.{0,200}[A-Za-z])|.{0,200}[^\w\s.,:;'\"()-]")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_ENTROPY = 3.5
-
-
-def _is_value(text: str) -> bool:
-    return _NO_VALUE.fullmatch(text) is None
-
-
-def _is_told_value(text: str) -> bool:
-    """Whether the word behind a colon is a value, and not the next word of a sentence."""
-    return _is_value(text) and _PROSE_SECRET.match(text) is not None
-
-
-def _is_random(text: str) -> bool:
-    """Whether a token is of the kind that a machine makes up: mixed, long, without a word in it."""
-    if _UUID.fullmatch(text) or not _is_value(text):
-        return False
-    has_mix = any(c.isdigit() for c in text) and any(c.isalpha() for c in text)
-    return has_mix and entropy_of(text) >= _ENTROPY and "/" not in text.strip("/")[:12]
-
-
-def _is_bearer(text: str) -> bool:
-    return _is_value(text) and (any(c.isdigit() for c in text) or len(text) >= _LONG_TOKEN)
-
-
-_LONG_TOKEN = 24
-_FEWEST_DIGITS, _MOST_DIGITS = 8, 15
-
-
-def _digits(text: str) -> list[int]:
-    return [int(c) for c in text if c.isdigit()]
-
-
-def _is_card(text: str) -> bool:
-    """Whether the digits pass the check of ISO/IEC 7812 (Luhn) in the length of a card number."""
-    digits = _digits(text)
-    doubled = [
-        d if place % 2 == 0 else (2 * d - 9 if 2 * d > 9 else 2 * d)  # noqa: PLR2004 - one digit
-        for place, d in enumerate(reversed(digits))
-    ]
-    return len(set(digits)) > 2 and sum(doubled) % 10 == 0  # noqa: PLR2004 - not one repeated
-
-
-def _is_phone(text: str) -> bool:
-    """Whether there are as many digits as ITU-T E.164 allows, and as a subscriber has at least."""
-    return _FEWEST_DIGITS <= len(_digits(text)) <= _MOST_DIGITS
-
-
-def _is_iban(text: str) -> bool:
-    """Whether the check digits of ISO 13616 are right."""
-    compact = text.replace(" ", "")
-    moved = compact[4:] + compact[:4]
-    return int("".join(str(int(c, 36)) for c in moved)) % 97 == 1
-
-
 def _named(kind: str, hints: str, pattern: str, is_one: Callable[[str], bool] = bool) -> Pattern:
     return Pattern(kind, re.compile(pattern), tuple(hints.split()), is_one)
 
 
 _NAMES = (
     "pass pwd secret credential token key cookie signature pincode pin_code pin-code cvv cvc otp"
-    " hmac auth string str"
+    " hmac auth string str pw 密码 口令"
 )
 
 
@@ -145,7 +89,7 @@ SECRETS: tuple[Pattern, ...] = (
         "://",
         r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s:/@\"'<>\\]{0,100}:"
         r"(?P<s>[^\s\"'<>\\]{1,200}?)@(?=[\w\[.*-])",
-        _is_value,
+        is_url_password,
     ),
     _named("jwt", "eyj", r"(?<![\w-])eyJ[\w-]{8,4000}\.[\w-]{8,8000}(?:\.[\w-]{0,4000})?"),
     _named(
@@ -210,60 +154,88 @@ SECRETS: tuple[Pattern, ...] = (
         "bearer basic digest negotiate api token authorization",
         r"(?i:\b(?:bearer|basic|digest|negotiate|apikey|api-key|token)) {1,2}"
         r"(?P<s>[A-Za-z0-9._~+/=-]{8,4000})",
-        _is_bearer,
+        is_bearer,
     ),
     _named(
         "auth_header",
         "bearer basic digest negotiate api token authorization",
         rf"(?i:(?:proxy-)?authorization){_SEPARATOR}(?:{_QUOTE})?"
         r"(?i:(?:bearer|basic|digest|token|apikey|aws4-hmac-sha256)\s)?(?P<s>[^\s\"'`,;}\]\\]{6,4000})",
-        _is_value,
+        is_value,
     ),
     _named(
         "cookie",
         "cookie",
         rf"(?i:(?:set-)?cookie){_SEPARATOR}(?:{_QUOTE})?(?P<s>[^\n\"'`\\]{{4,4000}}=[^\n\"'`\\]{{4,4000}})",
-        _is_value,
+        is_value,
     ),
     _named(
         "query_secret",
         "? &",
-        r"(?i:[?&](?:x-amz-(?:signature|security-token|credential)|sig|signature|key|api[_-]?key|code"
+        r"(?i:[?&](?:x-amz-(?:signature|security-token|credential)|sig|signature|api[_-]?key"
         r"|(?:access|refresh|id|auth)?_?token|password|pwd|secret|client_secret|auth|awsaccesskeyid"
-        r"|state|otp|session|sid))=(?P<s>[^&\s\"'<>\\#]{6,4000})",
-        _is_value,
+        r"|otp|session|sid))=(?P<s>[^&\s\"'<>\\#]{6,4000})",
+        is_query_value,
+    ),
+    _named(
+        "query_secret",
+        "? &",
+        r"(?i:[?&](?:key|code|state))=(?P<s>[^&\s\"'<>\\#]{16,4000})",
+        is_random,
+    ),
+    _named(
+        "secret",
+        _NAMES,
+        rf"(?i:\"(?:name|key|parameterkey)\"\s?:\s?\"[\w.-]{{0,60}}{_TELLING}[\w.-]{{0,20}}\"\s?,\s?"
+        r"\"(?:value|parametervalue)\"\s?:\s?)\"(?P<s>[^\"\n]{1,4000})\"",
+        is_quoted_value,
+    ),
+    _named(
+        "secret",
+        _NAMES,
+        rf"(?i:<(?:\w{{1,20}}:)?{_TELLING}>)(?P<s>[^<\n]{{1,400}})</"
+        rf"|(?i:key=\"{_TELLING}\"\s{{1,3}}value=)\"(?P<t>[^\"\n]{{1,400}})\"",
+        is_value,
+    ),
+    _named(
+        "secret",
+        "pass",
+        r"(?i:(?<!by)(?<!com)pass(?:word|phrase|code)?) (?:is |was |of )?(?P<q>[\"'`])"
+        r"(?P<s>[^\s\"'`]{4,200})(?P=q)",
+        is_quoted_value,
     ),
     _named(
         "secret",
         _NAMES,
         rf"(?i:{_TELLING}){_SEPARATOR}(?P<q>{_QUOTE})(?P<s>[^\n]{{1,4000}}?)(?P=q)",
-        _is_value,
+        is_quoted_value,
     ),
     _named(
         "secret",
         _NAMES,
-        rf"(?i:{_TELLING})\s?=\s?(?P<s>[^\s\"'`,;&}})\]\\]{{3,4000}})",
-        _is_value,
+        rf"(?i:{_TELLING})\s{{0,3}}(?:=|%3[dD]|\\u003[dD])\s?"
+        rf"(?P<s>(?:[^\s\"'`,;&}}\]\\]|\](?=\w)){{3,4000}})",
+        is_quoted_value,
     ),
     _named(
         "secret",
         _NAMES,
-        rf"(?i:{_TELLING}): ?(?P<s>[^\s\"'`,;&}})\]\\]{{6,4000}})",
-        _is_told_value,
+        rf"(?i:{_TELLING})\s{{0,4}}[:\uff1a]\s{{0,12}}(?P<s>(?:[^\s\"'`,;&}})\]\\]|\](?=\w)){{6,4000}})",
+        is_told_value,
     ),
     _named(
         "session_id",
         "sess sid salt nonce",
         rf"(?i:(?:session[_-]?id|sess(?:ion)?|sid|salt|nonce)){_SEPARATOR}(?:{_QUOTE})?"
         r"(?P<s>[A-Za-z0-9+/_.%=-]{20,400})(?![A-Za-z0-9])",
-        _is_random,
+        is_random,
     ),
     _named(
         "random",
         _NAMES,
-        rf"(?i:(?<![A-Za-z0-9]){_TELLING})s?[^\n\w]{{1,3}}(?:[\w'-]{{1,12}}[^\n\w]{{1,3}}){{0,3}}"
-        r"(?P<s>[A-Za-z0-9+/_=-]{20,4000})(?![A-Za-z0-9+/_=-])",
-        _is_random,
+        rf"(?i:(?<![A-Za-z0-9]){_TELLING})s?[^\n\w]{{1,3}}(?:[\w'-]{{1,12}}+[^\n\w]{{1,3}}){{0,3}}"
+        r"(?P<s>[A-Za-z0-9+/_=-]{20,1000}+)(?![A-Za-z0-9+/_=-])",
+        is_random,
     ),
     _named(
         "command_password",
@@ -271,6 +243,17 @@ SECRETS: tuple[Pattern, ...] = (
         r"(?:PGPASSWORD|MYSQL_PWD|REDISCLI_AUTH)=(?P<s>[^\s\"']{1,200})|(?<!\w)mysql(?:dump)? "
         r"[^\n]{0,80}?-p(?P<t>[^\s\"'-][^\s\"']{2,100})",
     ),
+    _named(
+        "command_password",
+        "--pass --token --secret --api --pwd sshpass curl redis-cli",
+        r"(?<![\w-])--(?:password|passwd|pass|pwd|token|secret|api-key)[ =]"
+        r"(?P<s>[^\s\"'-]\S{2,200})"
+        r"|(?<!\w)(?:sshpass -p ?|curl [^\n]{0,80}?-u [^\s:]{1,60}:|redis-cli [^\n]{0,80}?-a )"
+        r"(?P<t>[^\s\"']{3,200})",
+        is_value,
+    ),
+    _named("url_password", "jdbc:oracle", r"jdbc:oracle:\w{1,10}:\w{1,60}/(?P<s>[^@\s]{1,100})@"),
+    _named("private_key", "", r"(?m:^)[A-Za-z0-9+/]{60,76}={0,2}(?m:$)", is_key_row),
 )
 
 PERSONAL: tuple[Pattern, ...] = (
@@ -282,8 +265,8 @@ PERSONAL: tuple[Pattern, ...] = (
     _named(
         "phone",
         "",
-        r"(?<![\w+.])\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,6}(?!\w)",
-        _is_phone,
+        r"(?<![\w+.])\+[1-9]\d{0,2}(?:[ .-]?\(?\d{1,4}\)?){2,6}(?!\w)",
+        is_phone,
     ),
     _named("phone", "", r"(?<![\w-])(?:\(\d{3}\) ?|\d{3}-)\d{3}-\d{4}(?![\w-])"),
     _named(
@@ -291,13 +274,13 @@ PERSONAL: tuple[Pattern, ...] = (
         "",
         r"(?<![\w.-])(?:4\d{3}|5[1-5]\d{2}|2[2-7]\d{2}|6(?:011|5\d{2}))([ -]?)\d{4}\1\d{4}\1\d{4}"
         r"(?![\w.-])|(?<![\w.-])3[47]\d{2}([ -]?)\d{6}\2\d{5}(?![\w.-])",
-        _is_card,
+        is_card,
     ),
     _named(
         "iban",
         "",
         r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?!\w)",
-        _is_iban,
+        is_iban,
     ),
     _named("national_id", "-", r"(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])"),
 )

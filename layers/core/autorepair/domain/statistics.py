@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -13,6 +13,8 @@ _FEWEST_VALUES = 2  # two points make a spread
 _MAX_ROUNDS = 2000
 _TOLERANCE = 1e-7
 _SMALLEST_SIGMA = 1e-3
+_NEGLIGIBLE = 1e-15
+_SMALLEST_SHARE = 1e-300
 # Beyond this the normal tail underflows; the hazard is then its argument to three digits.
 _LARGEST_Z = 30.0
 
@@ -28,10 +30,36 @@ def fisher_one_sided(*, hits_a: int, n_a: int, hits_b: int, n_b: int) -> float:
     if not (0 <= hits_a <= n_a and 0 <= hits_b <= n_b):
         raise ValueError(f"hits must lie within trials: {hits_a}/{n_a} and {hits_b}/{n_b}")
     hits = hits_a + hits_b
-    ways = math.comb(n_a + n_b, hits)
-    fewest = max(0, hits - n_a)
-    as_few = sum(math.comb(n_b, k) * math.comb(n_a, hits - k) for k in range(fewest, hits_b + 1))
-    return as_few / ways
+    if hits_b < (hits + 1) * (n_b + 1) // (n_a + n_b + 2):
+        return min(1.0, _tail(hits_b, n_b, hits - hits_b, n_a))
+    return max(0.0, 1.0 - _tail(hits_a - 1, n_a, hits_b + 1, n_b))
+
+
+def _tail(hits: int, trials: int, other_hits: int, other_trials: int) -> float:
+    """Sum the hypergeometric chances of ``hits`` and fewer, below the likeliest of them.
+
+    From each term follows the next one, and they fall off ever faster: many thousand invocations
+    are compared in well under a millisecond, where exact integers take seconds.
+    """
+    if hits < 0 or other_hits > other_trials:
+        return 0.0
+    all_trials, all_hits = trials + other_trials, hits + other_hits
+    term = math.exp(
+        _log_ways(trials, hits)
+        + _log_ways(other_trials, other_hits)
+        - _log_ways(all_trials, all_hits)
+    )
+    total = 0.0
+    while term > total * _NEGLIGIBLE:
+        total += term
+        other_hits += 1
+        term *= hits / (trials - hits + 1) * (other_trials - other_hits + 1) / other_hits
+        hits -= 1
+    return total
+
+
+def _log_ways(trials: int, hits: int) -> float:
+    return math.lgamma(trials + 1) - math.lgamma(hits + 1) - math.lgamma(trials - hits + 1)
 
 
 def binomial_at_least(hits: int, *, trials: int, rate: float) -> float:
@@ -45,15 +73,8 @@ def binomial_at_least(hits: int, *, trials: int, rate: float) -> float:
     if hits == 0 or rate in {0.0, 1.0}:
         return 1.0 if hits == 0 or rate == 1.0 else 0.0
     log_hit, log_miss = math.log(rate), math.log1p(-rate)
-    whole = math.lgamma(trials + 1)
     return math.fsum(
-        math.exp(
-            whole
-            - math.lgamma(k + 1)
-            - math.lgamma(trials - k + 1)
-            + k * log_hit
-            + (trials - k) * log_miss
-        )
+        math.exp(_log_ways(trials, k) + k * log_hit + (trials - k) * log_miss)
         for k in range(hits, trials + 1)
     )
 
@@ -85,9 +106,53 @@ def fit_lognormal(completed: Sequence[float], censored: Sequence[float]) -> Logn
     logs = [math.log(value) for value in completed]
     cuts = Counter(math.log(value) for value in censored)
     total, squares = math.fsum(logs), math.fsum(x * x for x in logs)
-    fit = _normal(len(logs), total, squares)
-    for _ in range(_MAX_ROUNDS if cuts else 0):
-        following = _improved(fit, len(logs), total, squares, cuts)
+    return _settled(
+        _normal(len(logs), total, squares),
+        lambda fit: _improved(fit, len(logs), total, squares, cuts),
+    )
+
+
+def log_ratio_of_hanging(completed: Sequence[float], *, cut: int, limit: float) -> float:
+    """Give by how much the log-likelihood gains if some of those cut at a limit never end.
+
+    One lognormal for all is compared with one for those that end, beside a share that never does;
+    no more of those cut are then slow than the completed ones foretell. 0 where one lognormal
+    explains all. Twice the gain is, for work that only is slow, chi-square with one degree of
+    freedom or 0, each half of the time (Self and Liang, Journal of the American Statistical
+    Association 82, 1987): 5% of slow work gains more than 1.35.
+
+    Raises:
+        ValueError: Fewer than two completed values, one that is not positive or is beyond the
+            limit, or none was cut.
+    """
+    if cut < 1 or max(completed, default=0.0) > limit:
+        raise ValueError("some have to be cut, and what is completed has to be within the limit")
+    whole = fit_lognormal(completed, [limit] * cut)
+    logs, end = [math.log(value) for value in completed], math.log(limit)
+    count, total, squares = len(logs), math.fsum(logs), math.fsum(x * x for x in logs)
+    ending = _settled(
+        _normal(count, total, squares),
+        lambda fit: _improved(
+            fit,
+            count,
+            total,
+            squares,
+            {end: min(float(cut), count * _beyond_over_within(fit, end))},
+        ),
+    )
+    odds = _beyond_over_within(ending, end)
+    if count * odds >= cut:
+        return 0.0
+    share = count / (count + cut)
+    mixed = _log_density(ending, logs) + count * math.log(share * (1 + odds))
+    alone = _log_density(whole, logs) + cut * math.log(_beyond(whole, end))
+    return max(0.0, mixed + cut * math.log1p(-share) - alone)
+
+
+def _settled(fit: Lognormal, improve: Callable[[Lognormal], Lognormal]) -> Lognormal:
+    """Improve a fit until nothing moves."""
+    for _ in range(_MAX_ROUNDS):
+        following = improve(fit)
         is_settled = abs(following.mu - fit.mu) + abs(following.sigma - fit.sigma) < _TOLERANCE
         fit = following
         if is_settled:
@@ -95,8 +160,24 @@ def fit_lognormal(completed: Sequence[float], censored: Sequence[float]) -> Logn
     return fit
 
 
+def _beyond(fit: Lognormal, end: float) -> float:
+    """Give the share whose logarithm is beyond ``end``, never quite 0."""
+    return max(math.erfc((end - fit.mu) / fit.sigma / math.sqrt(2)) / 2, _SMALLEST_SHARE)
+
+
+def _beyond_over_within(fit: Lognormal, end: float) -> float:
+    share = _beyond(fit, end)
+    return share / max(1 - share, _SMALLEST_SHARE)
+
+
+def _log_density(fit: Lognormal, logs: Sequence[float]) -> float:
+    """Give the log-likelihood of logarithms, but for what is the same for every fit."""
+    spread = math.fsum((x - fit.mu) ** 2 for x in logs) / (2 * fit.sigma**2)
+    return -len(logs) * math.log(fit.sigma) - spread
+
+
 def _improved(
-    fit: Lognormal, count: int, total: float, squares: float, cuts: Counter[float]
+    fit: Lognormal, count: float, total: float, squares: float, cuts: Mapping[float, float]
 ) -> Lognormal:
     """Refit with every cut value replaced by its mean, and mean square, beyond the cut."""
     for cut, times in cuts.items():
@@ -109,7 +190,7 @@ def _improved(
     return _normal(count, total, squares)
 
 
-def _normal(count: int, total: float, squares: float) -> Lognormal:
+def _normal(count: float, total: float, squares: float) -> Lognormal:
     mean = total / count
     variance = max(squares / count - mean * mean, _SMALLEST_SIGMA**2)
     return Lognormal(mean, math.sqrt(variance))

@@ -20,6 +20,8 @@ _COMPLAINT = re.compile(
 )
 _SEARCHED = 2_000
 _LAST_WORDS = 3
+_LAG = timedelta(minutes=1)
+"""How long after a period its metrics and the log may still grow, each for itself."""
 
 
 def with_counted_failures(evidence: Evidence) -> Evidence:
@@ -27,8 +29,9 @@ def with_counted_failures(evidence: Evidence) -> Evidence:
 
     Where the Errors metric of a period counts as many as the Invocations metric, all have failed.
     Where it counts more than are known, and exactly as many more end in words of complaint, it is
-    those: any other number leaves it open. A failure that is only suspected is none where the
-    errors that are counted are known without it. The JSON format tells every status itself.
+    those: any other number leaves it open, and so does a log that shows but some of the calls. A
+    failure that is only suspected is none where the errors that are counted are known without it.
+    The JSON format tells every status itself.
     """
     errors = evidence.metric("Errors", "Sum")
     if errors is None or evidence.configuration.log_format != "Text":
@@ -40,7 +43,8 @@ def with_counted_failures(evidence: Evidence) -> Evidence:
     complaining: set[str] | None = None
     for at, count in errors.points:
         within = _within(evidence.invocations, at, errors.period_s)
-        if at in counted and counted[at] < len(within):
+        is_over = at + timedelta(seconds=errors.period_s) + _LAG <= evidence.collected_at
+        if not is_over or counted.get(at, len(within)) < len(within):
             continue  # the period is not counted to its end yet
         suspected = {i.request_id for i in within if i.is_suspected}
         if count <= sum(i.has_failed for i in within) - len(suspected):
@@ -52,6 +56,8 @@ def with_counted_failures(evidence: Evidence) -> Evidence:
             continue
         if counted.get(at) == count:
             marked |= quiet
+            continue
+        if counted.get(at) != len(within):
             continue
         if complaining is None:
             complaining = _complaining(evidence.log_lines)

@@ -66,6 +66,11 @@ class _Look:
         return _p_fewer(self.after, self.before)
 
     @property
+    def p_more_of_those_run(self) -> float:
+        """Likewise, of the calls that were not refused: more at once may overrun what they call."""
+        return _p_fewer(self.after.of_those_run, self.before.of_those_run)
+
+    @property
     def is_fewer(self) -> bool:
         """Whether fewer fail than before, beyond chance."""
         return self.p_fewer <= self.level
@@ -74,14 +79,17 @@ class _Look:
         """Whether the incident's own failure is rarer than ``share`` of what it was."""
         return _rate(self.after) < share * _rate(self.before)
 
-    def has_not_halved(self, failures: int, rate_before: float) -> bool:
-        """Whether so many failures would be chance if they had become half as frequent.
+    @property
+    def half_gone(self) -> float:
+        """The share that fails if half of the incident's failures are gone, and no others are."""
+        return self.before.failure_rate - (1 - _HALF) * _rate(self.before)
+
+    def is_beyond(self, rate: float, failures: int) -> bool:
+        """Whether it would be chance if so many failed at this rate.
 
         Taking a change back is the safe way to be wrong, so each look has the whole 5%.
         """
-        chance = binomial_at_least(
-            failures, trials=self.after.invocations, rate=_HALF * rate_before
-        )
+        chance = binomial_at_least(failures, trials=self.after.invocations, rate=rate)
         return chance <= SIGNIFICANCE
 
 
@@ -107,7 +115,7 @@ def judge(  # noqa: PLR0913 (a verdict rests on all of these, and none may be le
 
     It has improved only if that holds whatever becomes of those that have not ended yet: either
     if all of them fail, or by those alone that have had the time to end (``early``). And never
-    while part of the log is missing (``is_partial``).
+    while part of the traffic is not known (``is_partial``).
     """
     look = _Look(
         before,
@@ -121,7 +129,7 @@ def judge(  # noqa: PLR0913 (a verdict rests on all of these, and none may be le
     if judgement.verdict is not Verdict.IMPROVED:
         return judgement
     if is_partial:
-        return _undecided(look, f"the log was read only in part: {_figures(look)}")
+        return _undecided(look, f"the traffic is known only in part: {_figures(look)}")
     if after.pending and not any(
         _by(replace(look, after=sample.at_worst)).verdict is Verdict.IMPROVED
         for sample in (after, early)
@@ -139,19 +147,21 @@ def _by(look: _Look) -> Judgement:
         )
     if look.p_more <= look.level:
         return _judgement(look, Verdict.WORSE, "roll_back", f"more fail: {_figures(look)}")
+    if (after.refused or look.before.refused) and look.p_more_of_those_run <= look.level:
+        return _judgement(look, Verdict.WORSE, "roll_back", f"more fail that run: {_run(look)}")
     if after.same_cause == 0:
         return _without_signature(look)
     return _at_new_limit(look) if look.still_short else _with_signature(look)
 
 
 def _without_signature(look: _Look) -> Judgement:
-    """The incident's own failure has not come back."""
+    """The incident's own failure has not come back; what failed besides may well go on."""
     after = look.after
-    if after.failures and after.failure_rate >= _HALF * look.before.failure_rate:
+    if after.failures and after.failure_rate >= look.half_gone:
         return _unchanged_if_told(
             look,
             "the failure is gone, but invocations fail in another way",
-            is_told=look.has_not_halved(after.failures, look.before.failure_rate),
+            is_told=look.is_beyond(look.half_gone, after.failures),
         )
     if look.is_fewer:
         return _improved(look, "the failure is gone")
@@ -181,7 +191,7 @@ def _with_signature(look: _Look) -> Judgement:
     return _unchanged_if_told(
         look,
         "the same failure came back",
-        is_told=look.has_not_halved(look.after.same_cause, _rate(look.before)),
+        is_told=look.is_beyond(_HALF * _rate(look.before), look.after.same_cause),
     )
 
 
@@ -228,8 +238,15 @@ def _rate(sample: TrafficSample) -> float:
     return sample.same_cause / sample.invocations if sample.invocations else 0.0
 
 
+def _run(look: _Look) -> str:
+    return _told(look.before.of_those_run, look.after.of_those_run)
+
+
 def _figures(look: _Look) -> str:
-    before, after = look.before, look.after
+    return _told(look.before, look.after)
+
+
+def _told(before: TrafficSample, after: TrafficSample) -> str:
     return (
         f"{before.failures} of {before.invocations} failed before, "
         f"{after.failures} of {after.invocations} since"

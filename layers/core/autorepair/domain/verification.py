@@ -28,6 +28,8 @@ class TrafficSample(Value):
     same_cause: int
     rescued: int = 0
     """Successes that took longer than the timeout before the change would have let them."""
+    refused: int = 0
+    """Calls that ran nothing, for want of concurrency; the other counts hold them too."""
     pending: int = 0
     """Begun, without an end in the log so far; none of the other counts holds them."""
 
@@ -37,6 +39,17 @@ class TrafficSample(Value):
         return self.failures / self.invocations if self.invocations else 0.0
 
     @property
+    def of_those_run(self) -> TrafficSample:
+        """The sample without the calls that were refused."""
+        return TrafficSample(
+            invocations=self.invocations - self.refused,
+            failures=self.failures - self.refused,
+            same_cause=self.same_cause - self.refused,
+            rescued=self.rescued,
+            pending=self.pending,
+        )
+
+    @property
     def at_worst(self) -> TrafficSample:
         """The sample if everything pending fails as the incident did."""
         return TrafficSample(
@@ -44,6 +57,7 @@ class TrafficSample(Value):
             failures=self.failures + self.pending,
             same_cause=self.same_cause + self.pending,
             rescued=self.rescued,
+            refused=self.refused,
         )
 
 

@@ -23,7 +23,14 @@ from autorepair.ports.function import (
     Releases,
     Snapshots,
 )
-from autorepair.ports.incident import AuditSearch, AuditTrail, IncidentState, Lease, OpenIncident
+from autorepair.ports.incident import (
+    AuditSearch,
+    AuditTrail,
+    IncidentState,
+    Lease,
+    OpenIncident,
+    RepairLedger,
+)
 from autorepair.ports.people import Announcer, Approvals, Notifier, UnsentMessages
 from autorepair.ports.rules import Clock, Policies
 from autorepair.watch import Enrolment, Executions, StandingAlarms
@@ -57,6 +64,7 @@ __all__ = [
     "Ports",
     "ReleaseList",
     "Releases",
+    "RepairLedger",
     "Snapshots",
     "UnsentMessages",
 ]
@@ -83,6 +91,7 @@ class Ports:
     evidence: EvidenceStore
     audit: AuditTrail
     state: IncidentState
+    ledger: RepairLedger
     notifier: Notifier
     unsent: UnsentMessages
     announcer: Announcer

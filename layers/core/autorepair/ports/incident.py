@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from autorepair.domain.audit import AuditRecord, Entry
 from autorepair.domain.change import ChangeRecord
 from autorepair.domain.incident import Incident, Target
+from autorepair.domain.ledger import Ledger
+from autorepair.domain.pause import Pause
 from autorepair.watch import ClosedIncident, Unsettled
+
+ResultT = TypeVar("ResultT")
 
 
 class AuditTrail(Protocol):
@@ -79,6 +83,22 @@ class OpenIncident:
     opened_at: datetime
 
 
+class RepairLedger(Protocol):
+    """What was repaired lately, of one function and in the account."""
+
+    def update(self, target: Target, revise: Callable[[Ledger], tuple[Ledger, ResultT]]) -> ResultT:
+        """Let ``revise`` read the ledger and say what it is to be; gives what it found.
+
+        Nobody else's entry is lost: if the ledger moved meanwhile, ``revise`` is called again on
+        what it is now, so it must do nothing but compute.
+
+        Raises:
+            TransientServiceError: It kept moving, or it is unavailable.
+            AccessDeniedError: It cannot be read or written.
+        """
+        ...
+
+
 class IncidentState(Protocol):
     """The mutable state of the service: open incidents, leases, the pause flag, task tokens."""
 
@@ -118,8 +138,8 @@ class IncidentState(Protocol):
         """Give the lease back; one that was lost meanwhile is left alone."""
         ...
 
-    def is_paused(self) -> bool:
-        """Whether an operator has paused all writes."""
+    def pause_in_force(self) -> Pause | None:
+        """Give the pause of all writes, if an operator has asked for one."""
         ...
 
     def remember_change(self, incident: Incident, record: ChangeRecord) -> None:
@@ -128,6 +148,10 @@ class IncidentState(Protocol):
 
     def remembered_change(self, incident: Incident) -> ChangeRecord | None:
         """Give what `remember_change` kept."""
+        ...
+
+    def change_of(self, incident_id: str) -> ChangeRecord | None:
+        """Give what `remember_change` kept of an incident that is known by its id only."""
         ...
 
     def keep_task_token(self, incident: Incident, token: str, *, seconds: int) -> None:

@@ -25,7 +25,9 @@ from autorepair.domain.configuration import (
 from autorepair.domain.decision import Decision, Refusal, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis
 from autorepair.domain.evidence import Gap
+from autorepair.domain.ledger import History
 from autorepair.domain.policy import Mode, Policy
+from autorepair.repairs.frequency import setting_in_words, too_often
 from autorepair.repairs.planner import refused
 from autorepair.repairs.set_env import RESERVED_NAMES
 
@@ -44,7 +46,7 @@ class _Case:
     policy: Policy
     configuration: FunctionConfiguration
     step: int
-    is_paused: bool
+    history: History
     gaps: tuple[Gap, ...]
     now: datetime
 
@@ -56,7 +58,7 @@ def decide(  # noqa: PLR0913 (a decision rests on all of these, and none may be 
     configuration: FunctionConfiguration,
     *,
     step: int,
-    is_paused: bool,
+    history: History,
     gaps: tuple[Gap, ...],
     now: datetime,
 ) -> Decision:
@@ -64,14 +66,14 @@ def decide(  # noqa: PLR0913 (a decision rests on all of these, and none may be 
 
     ``step`` counts the changes of this incident, this one included. ``policy`` is the one in
     force for this function, already tightened; ``gaps`` say what could not be read; ``now`` is
-    held against its schedule. A declined or observed change stays in the decision, as what would
-    have been done.
+    held against its schedule and ``history``. A declined or observed change stays in the decision,
+    as what would have been done.
     """
     if configuration.function_name.startswith(SERVICE_PREFIX):
         return _declined(_own_function(configuration), planned, step)
     if isinstance(planned, Refusal):
         return _declined(planned, planned, step)
-    case = _Case(planned, diagnosis, policy, configuration, step, is_paused, gaps, now)
+    case = _Case(planned, diagnosis, policy, configuration, step, history, gaps, now)
     for guardrail in _DECLINING:
         refusal = guardrail(case)
         if refusal is not None:
@@ -120,16 +122,23 @@ def _used_up(case: _Case) -> Refusal | None:
     allowed = case.policy.limits.steps_per_incident
     if case.step <= allowed:
         return None
-    return refused(
-        RefusalCode.STEPS_USED_UP,
-        f"{allowed} changes were made in this incident and it still is not cured",
-    )
+    why = f"{allowed} changes were made in this incident and it still is not cured"
+    begun, now = case.history.origin, case.change.before
+    if begun is not None and begun.kind is case.change.kind:
+        path = f"from {setting_in_words(begun.before)} to {setting_in_words(now)}"
+        why += f" ({path}): what grows with every step is a leak or a wrong cause"
+    return refused(RefusalCode.STEPS_USED_UP, why)
 
 
 def _paused(case: _Case) -> Refusal | None:
-    if not case.is_paused:
+    pause = case.history.pause
+    if pause is None:
         return None
-    return refused(RefusalCode.PAUSED, "an operator has paused all repairs: resume them first")
+    return refused(RefusalCode.PAUSED, f"{pause.told()}: resume them first")
+
+
+def _too_often(case: _Case) -> Refusal | None:
+    return too_often(case.change, case.policy, case.history, case.now)
 
 
 def _unscheduled(case: _Case) -> Refusal | None:
@@ -226,6 +235,7 @@ _DECLINING: tuple[Callable[[_Case], Refusal | None], ...] = (
     _paused,
     _unscheduled,
     _out_of_bounds,
+    _too_often,
 )
 
 
@@ -266,13 +276,21 @@ def _question(case: _Case, mode: Mode) -> tuple[str | None, Refusal | None]:
         figure = f"{case.diagnosis.confidence:.2f}"
         why = f"a confidence of {figure} is below {UNATTENDED_CONFIDENCE}, so a person decides"
         return why, refused(RefusalCode.LOW_CONFIDENCE, why)
-    for unseen_by, code in _UNSEEN:
-        if (unseen := unseen_by(case)) is not None:
-            return unseen, refused(code, unseen)
+    for doubt_of, code in _DOUBTS:
+        if (doubt := doubt_of(case)) is not None:
+            return doubt, refused(code, doubt)
     if mode is Mode.ASK:
         why = f"the mode of {case.change.kind.value} is ask"
         return why, refused(RefusalCode.MODE, why)
     return None, None
+
+
+def _storm(case: _Case) -> str | None:
+    """What strikes many functions at once is seldom cured function by function."""
+    trip = case.history.ledger.of_account.trip
+    if trip is None:
+        return None
+    return f"the storm breaker has tripped, for this is one incident upstream: {trip.told()}"
 
 
 def _unseen_callers(case: _Case) -> str | None:
@@ -296,7 +314,8 @@ def _unseen_headroom(case: _Case) -> str | None:
     )
 
 
-_UNSEEN: tuple[tuple[Callable[[_Case], str | None], RefusalCode], ...] = (
+_DOUBTS: tuple[tuple[Callable[[_Case], str | None], RefusalCode], ...] = (
+    (_storm, RefusalCode.BREAKER),
     (_unseen_callers, RefusalCode.CALLER_LIMIT),
     (_unseen_headroom, RefusalCode.NO_HEADROOM),
 )

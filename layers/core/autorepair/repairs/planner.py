@@ -15,6 +15,7 @@ from autorepair.domain.evidence import (
     Caller,
     DeclaredVariable,
     PublishedVersion,
+    RecentChange,
 )
 from autorepair.domain.incident import Target
 from autorepair.domain.policy import Policy
@@ -30,6 +31,7 @@ class Surroundings:
     declared: tuple[DeclaredVariable, ...] = ()
     aliases: tuple[Alias, ...] = ()
     versions: tuple[PublishedVersion, ...] = ()
+    changes: tuple[RecentChange, ...] = ()
     account: AccountConcurrency | None = None
     """None where it could not be read."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autorepair.domain.change import Change
+from autorepair.domain.change import Change, RepairKind
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.decision import Refusal, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis, RootCause
@@ -26,6 +26,15 @@ REPAIRS: tuple[Repair, ...] = (
 )
 
 _LATEST = "$LATEST"
+# What a diagnosis without a need lacks, by the kind of repair that would meet it.
+_MISSING: dict[RepairKind, str] = {
+    RepairKind.SET_TIMEOUT: "how long the work takes when nothing cuts it off",
+    RepairKind.SET_MEMORY: "how much memory the work takes",
+    RepairKind.SET_ENV: "a declared variable (known configuration) that the failures point to",
+    RepairKind.SET_EPHEMERAL_STORAGE: "how much of /tmp the work takes",
+    RepairKind.SET_RESERVED_CONCURRENCY: "how many executions at once the demand takes",
+    RepairKind.ROLLBACK_VERSION: "a version that is known to have worked under the same alias",
+}
 
 
 def plan(
@@ -41,7 +50,7 @@ def plan(
             f"the cause is not known, so nothing is tried: {diagnosis.why}",
         )
     repair = next((r for r in REPAIRS if diagnosis.root_cause in r.cures), None)
-    if repair is None or not diagnosis.is_repairable:
+    if repair is None or (diagnosis.need is not None and not diagnosis.is_repairable):
         return refused(
             RefusalCode.NOT_REPAIRABLE,
             f"no setting that may be changed cures {diagnosis.root_cause.value}: {diagnosis.why}",
@@ -50,7 +59,7 @@ def plan(
         return refused(
             RefusalCode.NOT_REPAIRABLE,
             f"the evidence does not tell what would cure {diagnosis.root_cause.value}, so nothing "
-            f"is tried: {diagnosis.why}",
+            f"is tried; missing is {_MISSING[repair.kind]}: {diagnosis.why}",
         )
     versions = None if repair.reaches_versions else _versioned(diagnosis, surroundings)
     if versions is not None:

@@ -6,6 +6,7 @@ from autorepair.domain.change import AliasSetting, Change, RepairKind
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.decision import Refusal, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis, RootCause, VersionNeed
+from autorepair.domain.evidence import RecentChange
 from autorepair.domain.policy import Policy
 from autorepair.repairs.planner import Repair, Surroundings, planned, refused
 
@@ -19,8 +20,9 @@ def plan_rollback(
     """Plan to send all traffic of the alias to the good version again.
 
     Only where the alias sends all of it to the bad version now and the good one is still there: an
-    alias that divides its traffic is in the hands of a deployment. The change's target names the
-    alias, whatever the alarm watches.
+    alias that divides its traffic is in the hands of a deployment. And only where it came from:
+    the move was recorded, or the good version is the one published right before. The change's
+    target names the alias, whatever the alarm watches.
     """
     need = diagnosis.need
     if not isinstance(need, VersionNeed):
@@ -55,7 +57,44 @@ def _refusal(need: VersionNeed, surroundings: Surroundings) -> Refusal | None:
             f"the alias {need.alias} points at version {alias.version} by now and not at "
             f"{need.bad_version}: see first whether that helped",
         )
-    return _versions_refusal(need, {v.version for v in surroundings.versions})
+    published = {v.version for v in surroundings.versions}
+    return _versions_refusal(need, published) or _unproven(need, published, surroundings)
+
+
+def _unproven(need: VersionNeed, published: set[str], around: Surroundings) -> Refusal | None:
+    """Refuse to send the alias where nothing shows that it ever was.
+
+    That version 7 works for its own callers does not make it what ran here before: only a recorded
+    move does, or that it came right before and belongs to no other alias.
+    """
+    good, bad = need.good_version, need.bad_version
+    was_moved = any(
+        change.alias == need.alias and _leads(change, good, bad) for change in around.changes
+    )
+    if was_moved:
+        return None
+    is_anothers = any(
+        good in {alias.version, *alias.also} for alias in around.aliases if alias.name != need.alias
+    )
+    if is_anothers or good != _next_older(bad, published):
+        return refused(
+            RefusalCode.NOT_REPAIRABLE,
+            f"nothing shows that the alias {need.alias} was on version {good} before {bad}: say "
+            "yourself which version it was on",
+        )
+    return None
+
+
+def _leads(change: RecentChange, good: str, bad: str) -> bool:
+    setting = change.setting("function_version")
+    return setting is not None and (setting.before, setting.after) == (good, bad)
+
+
+def _next_older(version: str, published: set[str]) -> str | None:
+    """Give the version that was published right before; `$LATEST` comes after all of them."""
+    numbers = [int(one) for one in published if one.isdecimal()]
+    older = [n for n in numbers if not version.isdecimal() or n < int(version)]
+    return str(max(older)) if older else None
 
 
 def _versions_refusal(need: VersionNeed, published: set[str]) -> Refusal | None:

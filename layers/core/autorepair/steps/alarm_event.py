@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -26,6 +26,7 @@ _FUNCTION_DIMENSIONS = {"AWS/Lambda": "FunctionName", "LambdaInsights": "functio
 LONGEST_REASON = 1000
 """CloudWatch's own reasons have up to 1,023 characters; an event made by hand may have any."""
 _CLOCKS_DIFFER_BY = timedelta(hours=1)
+_FIRST_ALARM = datetime(2009, 1, 1, tzinfo=UTC)
 _LONGEST_EVALUATION = timedelta(days=7)
 _ARN_PARTS = 8
 """Parts of a version-qualified function ARN; an unqualified one has one fewer."""
@@ -154,7 +155,13 @@ def read_event(event: object, *, started_at: datetime) -> Sighting:
             f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}"
             for e in error.errors(include_url=False, include_input=False)
         )
-        raise MalformedEventError(f"the event is not what its source promises: {faults}") from error
+        by_hand = "functionName" in event or "manual" in event
+        wanted = (
+            'a start by hand is {"functionName": NAME, "manual": true}'
+            if by_hand
+            else ("the event is not what its source promises")
+        )
+        raise MalformedEventError(f"{wanted}: {faults}") from error
 
 
 def read_function_reference(text: str) -> FunctionReference:
@@ -196,6 +203,8 @@ def _alarm(event: _AlarmEvent, *, started_at: datetime) -> Sighting:
     detail = event.detail
     if detail.state.timestamp > started_at + _CLOCKS_DIFFER_BY:
         raise MalformedEventError("detail.state.timestamp: lies in the future")
+    if detail.state.timestamp < _FIRST_ALARM:
+        raise MalformedEventError("detail.state.timestamp: there was no CloudWatch yet")
     queries = detail.configuration.metrics
     stats = tuple(query.metric_stat for query in queries if query.metric_stat is not None)
     first = stats[0] if stats else None
@@ -209,7 +218,7 @@ def _alarm(event: _AlarmEvent, *, started_at: datetime) -> Sighting:
         statistic=first.stat if first else None,
         period_s=first.period if first else None,
         threshold=reason_data.threshold,
-        reason=detail.state.reason[:LONGEST_REASON],
+        reason=printable(detail.state.reason)[:LONGEST_REASON],
         changed_at=detail.state.timestamp,
         evaluated_from=_evaluated_from(reason_data, detail.state.timestamp),
         silenced_by=_silenced_by(detail),
@@ -225,6 +234,11 @@ def _alarm(event: _AlarmEvent, *, started_at: datetime) -> Sighting:
         rule=detail.configuration.alarm_rule,
         wait_s=detail.configuration.suppressor_wait_s,
     )
+
+
+def printable(text: str) -> str:
+    """Leave out what no table can hold: JSON may quote half a character."""
+    return text.encode(errors="replace").decode()
 
 
 def _silenced_by(detail: _Detail) -> str | None:

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from autorepair.domain.audit import AuditRecord, RecordKind
 from autorepair.domain.incident import Incident, Outcome
 from autorepair.ports import Ports
 from autorepair.steps.recording import announce, record
+
+
+def ended_orderly(chain: Iterable[AuditRecord]) -> AuditRecord | None:
+    """Give the record with which the line itself closed the incident, and decided what stays."""
+    closings = [one for one in chain if one.entry.kind is RecordKind.INCIDENT_CLOSED]
+    orderly = [one for one in closings if one.entry.data.get("outcome") != Outcome.FAILED.value]
+    return orderly[-1] if orderly else None
+
+
+def keep_remembered(incident: Incident, ports: Ports) -> None:
+    """Let what is in place stay: whoever cleans up later must not take it back.
+
+    Raises:
+        AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be told or kept.
+    """
+    remembered = ports.state.remembered_change(incident)
+    if remembered is None or not remembered.is_unsettled:
+        return
+    kept: dict[str, object] = {"status": "kept"}
+    if remembered.status not in {"planned", "applied"}:
+        # A further step that was never written; what stays are the steps before it.
+        kept |= {"change": remembered.origin, "origin": None}
+    ports.state.remember_change(incident, remembered.model_copy(update=kept))
 
 
 def close(

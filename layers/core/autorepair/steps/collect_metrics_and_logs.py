@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -30,7 +31,14 @@ from autorepair.ports import CallerReading, LogReading, Ports, Releases
 from autorepair.steps.alarm_event import evaluated_since
 from autorepair.steps.recording import record
 
+_log = logging.getLogger(__name__)
 LEAST_LOOK_BACK = timedelta(minutes=15)
+LONGEST_LOOK_BACK = timedelta(hours=3)
+"""An alarm that has stood for longer is judged by what goes wrong now."""
+SHORTEST_WINDOW = timedelta(minutes=2)
+"""Less than that shows no metric."""
+MOST_LOOK_BACK = timedelta(days=1)
+"""However long the periods are that the alarm evaluates."""
 LATEST = "$LATEST"
 # Gaps travel in the state data and in messages.
 MOST_GAPS, LONGEST_REASON = 5, 300
@@ -69,6 +77,7 @@ def collect_metrics_and_logs(given: CollectMetricsAndLogsInput, ports: Ports) ->
     configuration = ports.functions.read(incident.subject)
     now = ports.clock.now()
     start = window_start(incident, configuration, opened_at=incident.opened_at)
+    start = min(max(start, _last_write(incident, ports) or start), now - SHORTEST_WINDOW)
     evidence = _gather(incident, configuration, start=start, end=now, ports=ports)
     summary = ports.evidence.put(evidence)
     recorded = record(
@@ -93,13 +102,34 @@ def window_start(
 
     Lambda stamps metrics and START lines with the beginning of an invocation, so a time-out of
     ``timeout_s`` seen at the alarm began that long before it: look back twice that and some more.
+
+    An alarm may have stood for weeks before anybody looks, with a function enrolled today or after
+    each cooldown: what was wrong then may have been mended long ago.
     """
-    changed_at, looked_from = opened_at, opened_at
+    changed_at, evaluated = opened_at, timedelta()
     if incident.alarm is not None:
-        changed_at = incident.alarm.changed_at
-        looked_from = evaluated_since(incident.alarm)
+        changed_at = max(incident.alarm.changed_at, opened_at - LONGEST_LOOK_BACK)
+        evaluated = incident.alarm.changed_at - evaluated_since(incident.alarm)
     longest_invocation = timedelta(seconds=2 * configuration.timeout_s + 300)
-    return min(changed_at - LEAST_LOOK_BACK, changed_at - longest_invocation, looked_from)
+    start = changed_at - max(LEAST_LOOK_BACK, longest_invocation, evaluated)
+    return max(start, opened_at - MOST_LOOK_BACK)
+
+
+def _last_write(incident: Incident, ports: Ports) -> datetime | None:
+    """Say since when the function has been as the incident before this one left it.
+
+    What failed before that repair says nothing of what it is like now. None if nothing was
+    written, or if it cannot be told: the window is only wider then.
+    """
+    try:
+        last = ports.state.last_closed(incident.subject)
+        change = None if last is None else ports.state.change_of(last.incident_id)
+    except AutoRepairError as error:
+        _log.warning("what the last incident changed could not be read: %s", error)
+        return None
+    if last is None or change is None or change.applied_at is None:
+        return None
+    return change.applied_at if change.status == "kept" else last.closed_at
 
 
 def _gather(

@@ -7,12 +7,13 @@ from typing import Literal
 from pydantic import ConfigDict
 
 from autorepair.domain.audit import RecordKind
-from autorepair.domain.change import ChangeRecord
+from autorepair.domain.change import Change, ChangeRecord
 from autorepair.domain.decision import Decision, Refusal, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis
 from autorepair.domain.errors import TargetNotFoundError
 from autorepair.domain.evidence import EvidenceSummary
 from autorepair.domain.incident import Incident
+from autorepair.domain.ledger import History
 from autorepair.domain.value import Value
 from autorepair.domain.verification import Verification
 from autorepair.ports import Ports
@@ -20,6 +21,7 @@ from autorepair.repairs.guardrails import decide
 from autorepair.steps.alarm_standing import silenced_by
 from autorepair.steps.planning import plan_step
 from autorepair.steps.policy_in_force import policy_or_strictest
+from autorepair.steps.reckoning import history_of, reckoned
 from autorepair.steps.recording import record
 
 
@@ -51,6 +53,11 @@ class DetermineActionInput(Value):
         return self.change.step + 1 if has_asked_for_more else self.change.step
 
     @property
+    def origin(self) -> Change | None:
+        """What the steps before this one changed and left in place."""
+        return self.change.in_place if self.change is not None else None
+
+    @property
     def otherwise(self) -> Literal["keep", "roll_back"]:
         """What becomes of the last step, if this further one is not made."""
         verified = self.verification
@@ -70,7 +77,8 @@ def determine_action(given: DetermineActionInput, ports: Ports) -> Decision:
 
     Raises:
         EvidenceMissingError: The stored evidence is gone or was altered.
-        AccessDeniedError, TransientServiceError: The configuration or evidence cannot be read.
+        AccessDeniedError, TransientServiceError, ConfigurationError: The configuration, evidence
+            or ledger of repairs cannot be read.
     """
     try:
         decision = _decision(given, ports)
@@ -97,15 +105,27 @@ def _decision(given: DetermineActionInput, ports: Ports) -> Decision:
     policy, trouble = policy_or_strictest(configuration, ports)
     evidence = ports.evidence.get(given.evidence)
     planned = plan_step(target, configuration, given.diagnosis, policy, evidence, step=given.step)
-    decision = decide(
-        planned,
-        given.diagnosis,
-        policy,
-        configuration,
-        step=given.step,
-        is_paused=ports.state.is_paused(),
-        gaps=evidence.gaps,
-        now=ports.clock.now(),
+    now = ports.clock.now()
+
+    def rule(history: History) -> Decision:
+        return decide(
+            planned,
+            given.diagnosis,
+            policy,
+            configuration,
+            step=given.step,
+            history=history,
+            gaps=evidence.gaps,
+            now=now,
+        )
+
+    decision = reckoned(
+        given.incident,
+        given.diagnosis.root_cause,
+        policy.breaker,
+        history_of(given.incident, given.origin, ports),
+        rule,
+        ports,
     )
     return _silenced(given.incident, _policy_less(decision, trouble), ports)
 
@@ -114,9 +134,9 @@ def _policy_less(decision: Decision, trouble: str | None) -> Decision:
     """Without a policy nothing is written, whatever the strictest one would have said."""
     if trouble is None or decision.action in {"decline", "recovered"}:
         return decision
-    return decision.model_copy(
-        update={"action": "observe", "reason": f"only observing, as there is no policy: {trouble}"}
-    )
+    why = f"only observing, as there is no policy: {trouble}"
+    refusal = Refusal(code=RefusalCode.POLICY_UNREADABLE, why=why)
+    return decision.model_copy(update={"action": "observe", "reason": why, "refusal": refusal})
 
 
 def _silenced(incident: Incident, decision: Decision, ports: Ports) -> Decision:

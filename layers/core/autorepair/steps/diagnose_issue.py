@@ -14,6 +14,7 @@ from autorepair.domain.incident import Incident
 from autorepair.domain.value import Value
 from autorepair.ports import Ports
 from autorepair.steps.recording import record
+from autorepair.views.evidence_text import quotes_of
 
 ADVISED_CONFIDENCE = 0.6
 """A model's word weighs less than any rule's: enough to ask a person, never to act on."""
@@ -44,6 +45,7 @@ def diagnose_issue(given: DiagnoseIssueInput, ports: Ports) -> Diagnosis:
     diagnosis = diagnose(evidence)
     if diagnosis.root_cause is RootCause.UNKNOWN:
         diagnosis = _consulted(diagnosis, evidence, ports)
+    diagnosis = diagnosis.model_copy(update={"quotes": quotes_of(evidence, diagnosis)})
     recorded = record(
         ports,
         given.incident,

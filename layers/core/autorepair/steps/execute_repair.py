@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 from pydantic import ConfigDict
 
 from autorepair.domain.approval import Approval
 from autorepair.domain.audit import RecordKind
-from autorepair.domain.change import (
-    Change,
-    ChangeRecord,
-    ReservedConcurrencySetting,
-    Setting,
-    TimeoutSetting,
-)
+from autorepair.domain.change import Change, ChangeRecord
 from autorepair.domain.configuration import FunctionConfiguration
-from autorepair.domain.decision import Decision
+from autorepair.domain.decision import Decision, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis
 from autorepair.domain.errors import (
     AccessDeniedError,
@@ -32,7 +24,8 @@ from autorepair.domain.errors import (
 )
 from autorepair.domain.evidence import EvidenceSummary
 from autorepair.domain.incident import Incident
-from autorepair.domain.policy import Policy, VerificationRules
+from autorepair.domain.ledger import History
+from autorepair.domain.policy import Policy
 from autorepair.domain.standing import standing
 from autorepair.domain.value import Value
 from autorepair.ports import Ports
@@ -41,12 +34,9 @@ from autorepair.steps.alarm_standing import obstacle_to_a_write
 from autorepair.steps.leasing import leased
 from autorepair.steps.overtaking import difference, may_hold
 from autorepair.steps.policy_in_force import policy_for
+from autorepair.steps.reckoning import history_of, reckoned, release
 from autorepair.steps.recording import announce, record
-from autorepair.steps.sampling import LOG_LAG_S, METRIC_WINDOW_S
-
-DAY_S = 86_400
-LONGEST_WATCH_S = 3 * DAY_S
-"""All windows together; leaves the state machine (60 days) room for the answer of a person."""
+from autorepair.steps.watch_window import window_s
 
 
 class ExecuteRepairInput(Value):
@@ -129,42 +119,6 @@ def execute_repair(given: ExecuteRepairInput, ports: Ports) -> ChangeRecord:
         return _withheld(given, error, ports)
 
 
-def window_s(rules: VerificationRules, evidence: EvidenceSummary, plan: Change) -> int:
-    """Say how long one verification window is, in seconds.
-
-    At the rate seen before the alarm, all windows together have to show ``min_invocations``; and
-    an invocation that runs into a new timeout has to be able to do so within one, and whole minutes
-    of metrics have to come in.
-    """
-    gap_s = _gap_s(evidence) or 0.0
-    needed_s = math.ceil(rules.min_invocations * gap_s / rules.max_windows)
-    longest_s = min(DAY_S, LONGEST_WATCH_S // rules.max_windows)
-    return max(rules.window_s, _shortest_s(plan.after), min(longest_s, needed_s))
-
-
-def _shortest_s(after: Setting) -> int:
-    match after:
-        case TimeoutSetting():
-            return after.timeout_s + LOG_LAG_S
-        case ReservedConcurrencySetting():
-            return METRIC_WINDOW_S
-        case _:
-            return 0
-
-
-def _gap_s(evidence: EvidenceSummary) -> float | None:
-    """Give the mean time from one invocation to the next, in seconds; None if nothing was seen.
-
-    Of a single invocation only this is known: there was one in the whole span looked at.
-    """
-    first, last = evidence.first_invocation_at, evidence.last_invocation_at
-    if not evidence.invocations:
-        return None
-    if evidence.invocations == 1 or first is None or last is None:
-        return (evidence.window_end - evidence.window_start).total_seconds()
-    return (last - first).total_seconds() / (evidence.invocations - 1)
-
-
 def _remembered(given: ExecuteRepairInput, ports: Ports) -> ChangeRecord | None:
     """Give what an earlier run of this very step began, if there was one."""
     record_ = ports.state.remembered_change(given.incident)
@@ -199,27 +153,53 @@ def _may_write(given: ExecuteRepairInput, ports: Ports, *, has_begun: bool) -> P
 def _check_guards(
     given: ExecuteRepairInput, configuration: FunctionConfiguration, policy: Policy, ports: Ports
 ) -> None:
-    if ports.state.is_paused():
-        raise _WithheldError("paused", "an operator has paused all repairs")
+    pause = ports.state.pause_in_force()
+    if pause is not None:
+        raise _WithheldError("paused", pause.told())
     obstacle = obstacle_to_a_write(given.incident, ports)
     if obstacle is not None:
         raise _WithheldError(obstacle.status, obstacle.reason)
     if not given.is_planned_on(configuration):
         what = difference(configuration, given.plan)
         raise _stale(given, f"the function has changed since: {what}")
-    ruling = decide(
-        given.plan,
-        given.diagnosis,
-        policy,
-        configuration,
-        step=given.decision.step,
-        is_paused=False,
-        gaps=given.evidence.gaps,
-        now=ports.clock.now(),
+    _book(given, configuration, policy, ports)
+
+
+def _book(
+    given: ExecuteRepairInput, configuration: FunctionConfiguration, policy: Policy, ports: Ports
+) -> None:
+    """Lay the guardrails over the plan once more, and book it in the same breath."""
+    now = ports.clock.now()
+
+    def rule(history: History) -> Decision:
+        return decide(
+            given.plan,
+            given.diagnosis,
+            policy,
+            configuration,
+            step=given.decision.step,
+            history=history,
+            gaps=given.evidence.gaps,
+            now=now,
+        )
+
+    allowed = frozenset({"apply", "ask"} if given.has_consent else {"apply"})
+    ruling = reckoned(
+        given.incident,
+        given.diagnosis.root_cause,
+        policy.breaker,
+        history_of(given.incident, given.origin, ports),
+        rule,
+        ports,
+        books=allowed,
     )
-    allowed = {"apply", "ask"} if given.has_consent else {"apply"}
-    if ruling.action not in allowed:
-        raise _WithheldError("refused", f"no longer allowed ({ruling.action}): {ruling.reason}")
+    if ruling.action in allowed:
+        return
+    is_storm = ruling.refusal is not None and ruling.refusal.code is RefusalCode.BREAKER
+    if is_storm and not given.decision.is_replanned:
+        # Decided anew, it asks.
+        raise _WithheldError("stale", f"no longer unattended: {ruling.reason}")
+    raise _WithheldError("refused", f"no longer allowed ({ruling.action}): {ruling.reason}")
 
 
 def _remember_configuration(
@@ -383,6 +363,8 @@ def _withheld(given: ExecuteRepairInput, error: _WithheldError, ports: Ports) ->
     )
     if ports.state.remembered_change(given.incident) is not None:
         ports.state.remember_change(given.incident, withheld)
+    if given.origin is None:
+        release(given.incident, ports)
     return withheld
 
 

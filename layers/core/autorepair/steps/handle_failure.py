@@ -12,12 +12,13 @@ from pydantic import ConfigDict, Field
 from autorepair.domain import errors
 from autorepair.domain.audit import AuditRecord, RecordKind
 from autorepair.domain.change import Change
+from autorepair.domain.configuration import ENROLMENT_TAG, ENROLMENT_VALUE
 from autorepair.domain.errors import AutoRepairError, LeaseHeldError, TransientServiceError
 from autorepair.domain.failure import Failure, Undo
 from autorepair.domain.incident import Incident, Outcome
 from autorepair.domain.value import Instant, Value
 from autorepair.ports import Ports
-from autorepair.steps.closing import close
+from autorepair.steps.closing import close, ended_orderly, finish_closing, keep_remembered
 from autorepair.steps.intake import blank_incident, left_by_intake, named_in
 from autorepair.steps.recording import record
 from autorepair.steps.telling import tell
@@ -90,12 +91,8 @@ def handle_failure(given: HandleFailureInput, ports: Ports) -> Failure:
     cleaning = _Cleaning(given, ports)
     if given.state.incident is None:
         cleaning.tried("look for what was opened", cleaning.look_for_incident)
-    if cleaning.incident.target is not None:
-        cleaning.tried("undo", cleaning.undo)
-    cleaning.tried("record", cleaning.record)
-    message_id = cleaning.tried("tell", cleaning.tell)
-    # Last: of an incident that is still open, reconcile does what was left out here.
-    cleaning.tried("close", lambda: cleaning.close(message_id))
+    ending = cleaning.tried("look for its end", cleaning.orderly_end)
+    message_id = cleaning.fail() if ending is None else cleaning.finish(ending)
     if cleaning.is_worth_another_try:
         raise TransientServiceError(f"the change is not undone yet: {cleaning.reason}")
     return Failure(
@@ -139,6 +136,28 @@ class _Cleaning:
 
     def look_for_incident(self) -> None:
         self.incident = left_by_intake(self._blank, self._given.state.event, self._ports)
+
+    def orderly_end(self) -> AuditRecord | None:
+        """What the line itself recorded as the incident's end, before this failure."""
+        return ended_orderly(self._ports.audit.chain_of(self.incident.id))
+
+    def finish(self, ending: AuditRecord) -> str | None:
+        """Do what was left out when the incident ended: people have been told what stays."""
+        self.reason = f"it had ended as {ending.entry.data.get('outcome')}, and that stands"
+        self.tried("keep", lambda: keep_remembered(self.incident, self._ports))
+        self.tried("record", self.record)
+        self.tried("close", lambda: finish_closing(self.incident, ending, self._ports))
+        return cast("str | None", ending.entry.data.get("message_id"))
+
+    def fail(self) -> str | None:
+        """Undo, record, tell and close; gives the id of the message."""
+        if self.incident.target is not None:
+            self.tried("undo", self.undo)
+        self.tried("record", self.record)
+        message_id = self.tried("tell", self.tell)
+        # Last: of an incident that is still open, reconcile does what was left out here.
+        self.tried("close", lambda: self.close(message_id))
+        return message_id
 
     def undo(self) -> None:
         remembered = self._ports.state.remembered_change(self.incident)
@@ -199,7 +218,28 @@ class _Cleaning:
             return None  # told twice is better than not at all
         return next((r for r in records if r.entry.key == self._closing_key), None)
 
+    def _is_owed_word(self) -> bool:
+        """Whether somebody has asked for this service, as far as is known.
+
+        The alarms of all functions come in here. Of one that failed before anything was opened, and
+        that is not known to be of an enrolled function, the record is enough: the alarm on failed
+        executions tells the operators, and reconcile starts an incident if one is due.
+        """
+        alarm, target = self.incident.alarm, self.incident.target
+        if self.incident.disposition == "opened" or alarm is None or alarm.kind == "manual":
+            return True
+        if target is None:
+            return False
+        try:
+            tags = self._ports.functions.tags(target)
+        except AutoRepairError as error:
+            _log.warning("whether %s is enrolled is unknown: %s", target.function_name, error)
+            return False
+        return tags.get(ENROLMENT_TAG) == ENROLMENT_VALUE
+
     def tell(self) -> str | None:
+        if not self._is_owed_word():
+            return None
         earlier = self._closing_of_earlier_run()
         if earlier is not None:
             return cast("str | None", earlier.entry.data.get("message_id"))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 
 from pydantic import ValidationError
 
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.errors import MalformedEventError
-from autorepair.domain.incident import Incident
+from autorepair.domain.incident import Incident, Target
 from autorepair.ports import Ports
 from autorepair.steps.alarm_event import read_event
-from autorepair.steps.enrolled_targets import NotOursError, require_this_account, target_named
+from autorepair.steps.enrolled_targets import NotOursError, require_this_account, target_of
 
 
 def incident_id_of(execution_arn: str, *, started_at: datetime) -> str:
@@ -54,6 +55,21 @@ def opened_before(blank: Incident, ports: Ports) -> Incident | None:
     return None
 
 
+def opened_on(incident: Incident, targets: Iterable[Target], ports: Ports) -> Target | None:
+    """Give the function on which an earlier run of this execution opened the incident.
+
+    Such a run may have ended before it could record that.
+
+    Raises:
+        AccessDeniedError, TransientServiceError: It cannot be told.
+    """
+    for target in targets:
+        standing = ports.state.open_incident(target)
+        if standing is not None and standing.incident_id == incident.id:
+            return target
+    return None
+
+
 def left_by_intake(blank: Incident, event: object, ports: Ports) -> Incident:
     """Give what a failed intake left behind: the incident it opened, or else whose it would be.
 
@@ -66,6 +82,10 @@ def left_by_intake(blank: Incident, event: object, ports: Ports) -> Incident:
     opened = opened_before(blank, ports)
     if opened is not None:
         return opened
+    seen, targets = _named(event, blank, ports)
+    own = opened_on(blank, targets, ports)
+    if own is not None:
+        return seen.model_copy(update={"disposition": "opened", "target": own})
     for one in ports.state.unsettled():
         if one.incident.id == blank.id:
             return one.incident
@@ -74,13 +94,20 @@ def left_by_intake(blank: Incident, event: object, ports: Ports) -> Incident:
 
 def named_in(event: object, blank: Incident, ports: Ports) -> Incident:
     """Give the incident with the alarm and the function of ours that the event names, if any."""
+    seen, targets = _named(event, blank, ports)
+    return seen.model_copy(update={"target": targets[0] if targets else None})
+
+
+def _named(event: object, blank: Incident, ports: Ports) -> tuple[Incident, list[Target]]:
+    """Give the incident with its alarm, and the functions of ours that the event itself names."""
     try:
         sighting = read_event(event, started_at=blank.opened_at)
     except MalformedEventError:
-        return blank
+        return blank, []
     seen = blank.model_copy(update={"alarm": sighting.alarm})
     try:
         require_this_account(sighting, ports)
     except NotOursError:
-        return seen
-    return seen.model_copy(update={"target": target_named(sighting, ports)})
+        return seen, []
+    names = sorted(sighting.functions, key=lambda one: one.function_name)
+    return seen, [target_of(name, sighting, ports) for name in names]

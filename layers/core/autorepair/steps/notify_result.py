@@ -7,7 +7,7 @@ from autorepair.domain.course import Course, outcome_of
 from autorepair.domain.incident import Outcome
 from autorepair.domain.notification import Notification
 from autorepair.ports import Ports
-from autorepair.steps.closing import close
+from autorepair.steps.closing import close, keep_remembered
 from autorepair.steps.recording import record
 from autorepair.steps.telling import tell
 from autorepair.views.message import result_message
@@ -35,6 +35,8 @@ def notify_result(given: NotifyResultInput, ports: Ports) -> Notification:
         _record_silence(given, ports)
     earlier = _closing_of_earlier_run(given, ports)
     if earlier is None:
+        # What people are told to stay is never taken back, whatever fails from here on.
+        keep_remembered(given.incident, ports)
         message = result_message(given, outcome)
         message_id = tell(message, given.incident, outcome, ports, key=KEY)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ConfigDict
@@ -20,14 +21,15 @@ from autorepair.domain.policy import Policy
 from autorepair.domain.value import Instant, Value
 from autorepair.ports import Ports
 from autorepair.steps.admission import admitted_after_s
-from autorepair.steps.alarm_event import LONGEST_REASON, Sighting, read_event
+from autorepair.steps.alarm_event import LONGEST_REASON, Sighting, printable, read_event
 from autorepair.steps.enrolled_targets import (
     NotOursError,
     enrolled_targets,
     require_this_account,
     target_named,
+    target_of,
 )
-from autorepair.steps.intake import blank_incident, opened_before
+from autorepair.steps.intake import blank_incident, opened_before, opened_on
 from autorepair.steps.recording import announce, record
 from autorepair.steps.superseding import open_on_target
 from autorepair.watch import ClosedIncident
@@ -65,7 +67,9 @@ def parse_alarm_event(given: ParseAlarmEventInput, ports: Ports) -> Incident:
     try:
         return _open_or_join(seen, sighting, ports)
     except NotOursError as error:
-        return _turn_away(seen.model_copy(update={"target": error.target}), str(error), ports)
+        away = seen.model_copy(update={"target": error.target})
+        named = [target_of(one, sighting, ports) for one in sighting.functions]
+        return _unless_open(away, named, str(error), ports)
     except MalformedEventError as error:
         return _turn_away(seen, str(error), ports)
 
@@ -80,7 +84,7 @@ def _open_or_join(seen: Incident, sighting: Sighting, ports: Ports) -> Incident:
     if alarm is None:
         back = f"the alarm {sighting.alarm.name} is no longer in ALARM"
         recovered = seen.model_copy(update={"disposition": "recovered", "target": targets[0]})
-        return _turn_away(recovered, back, ports)
+        return _unless_open(recovered, targets, back, ports)
     update = {"alarm": alarm, "reason": alarm.reason or "the alarm is in ALARM"}
     return _first_to_open(seen.model_copy(update=update), targets, ports, waits_s=sighting.wait_s)
 
@@ -116,7 +120,8 @@ def _first_to_open(
     next one gets its turn when the alarm comes again, by an alarm of its own, or from reconcile.
     """
     standing_ids = []
-    for target in _longest_without_first(targets, ports):
+    own = opened_on(seen, targets, ports) if len(targets) > 1 else None
+    for target in (own,) if own else _longest_without_first(targets, ports):
         opened = seen.model_copy(update={"disposition": "opened", "target": target})
         standing = open_on_target(opened, ports)
         if standing.incident_id == opened.id:
@@ -142,6 +147,25 @@ def _longest_without_first(targets: tuple[Target, ...], ports: Ports) -> tuple[T
     return tuple(sorted(targets, key=lambda one: _closed_at(closed[one])))
 
 
+def _unless_open(
+    incident: Incident, targets: Iterable[Target], reason: str, ports: Ports
+) -> Incident:
+    """Turn the alarm away; but an incident that stands open already has to be gone through.
+
+    Nobody else would close it, and the function's next alarm would join what nobody works on. What
+    has changed since is looked at again before anything is written.
+    """
+    target = opened_on(incident, targets, ports)
+    if target is None:
+        return _turn_away(incident, reason, ports)
+    update = {
+        "disposition": "opened",
+        "target": target,
+        "reason": printable(reason)[:LONGEST_REASON],
+    }
+    return _open(incident.model_copy(update=update), ports, waits_s=0, others=())
+
+
 def _closed_at(last: ClosedIncident | None) -> float:
     return 0.0 if last is None else last.closed_at.timestamp()
 
@@ -161,7 +185,7 @@ def _policy(ports: Ports) -> Policy:
 
 
 def _turn_away(incident: Incident, reason: str, ports: Ports) -> Incident:
-    turned_away = incident.model_copy(update={"reason": _printable(reason)[:LONGEST_REASON]})
+    turned_away = incident.model_copy(update={"reason": printable(reason)[:LONGEST_REASON]})
     alarm = turned_away.alarm
     record(
         ports,
@@ -176,11 +200,6 @@ def _turn_away(incident: Incident, reason: str, ports: Ports) -> Incident:
         },
     )
     return turned_away
-
-
-def _printable(text: str) -> str:
-    """Leave out what no table can hold: a malformed event may quote half a character."""
-    return text.encode(errors="replace").decode()
 
 
 def _open(incident: Incident, ports: Ports, *, waits_s: int, others: tuple[str, ...]) -> Incident:

@@ -36,6 +36,7 @@ def plan_step(  # noqa: PLR0913 - a plan rests on all of these, and none may be 
         declared=evidence.declared,
         aliases=evidence.aliases,
         versions=evidence.versions,
+        changes=evidence.changes,
         account=_account_now(evidence, configuration),
     )
     current = grown(diagnosis, configuration) if step > 1 else diagnosis

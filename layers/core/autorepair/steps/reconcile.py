@@ -16,7 +16,12 @@ from typing import TypeVar
 
 from pydantic import ConfigDict, Field
 
-from autorepair.domain.errors import AutoRepairError, LeaseHeldError, UnsettledError
+from autorepair.domain.errors import (
+    AutoRepairError,
+    LeaseHeldError,
+    PolicyUnreadableError,
+    UnsettledError,
+)
 from autorepair.domain.value import Value
 from autorepair.ports import Ports
 from autorepair.steps.settling import account_for, settle
@@ -73,6 +78,7 @@ def reconcile(given: ReconcileInput, ports: Ports) -> Reconciled:
         run.send_all()
         run.settle_all(None)
         run.start_all()
+        run.try_the_policy()
     else:
         run.settle_all(given.detail.execution_arn)
         run.account_for(given.detail)
@@ -119,6 +125,16 @@ class _Run:
 
         self._each("alarms", starter.alarms(), lambda one: one.name, act)
 
+    def try_the_policy(self) -> None:
+        """Read the policy, so that one that cannot be read is noticed before an incident needs it.
+
+        Reading counts the metric that an alarm stands on.
+        """
+        try:
+            self._ports.policies.current(is_fresh=True)
+        except PolicyUnreadableError as error:
+            self._left.append(f"the policy, so that everything is only observed: {error}")
+
     def account_for(self, ended: EventDetail) -> None:
         """See to it that an execution that ended badly has left a record, opened or not."""
         arn, started_at_ms = ended.execution_arn, ended.started_at_ms
@@ -153,7 +169,7 @@ class _Run:
                     self._left.append(f"more {what}: this run has done its share")
                     return
                 self._one(name_of(item), partial(act, item))
-        except AutoRepairError as error:
+        except Exception as error:  # noqa: BLE001 - one duty must not stop the others
             self._trouble(what, error)
 
     def _one(self, name: str, act: Callable[[], str | None]) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from autorepair.causes.limits import FULL_MEMORY, has_present_size, memory_share, time_outs
 from autorepair.causes.weighing import diagnose
-from autorepair.domain.change import AliasSetting, Setting, TimeoutSetting
+from autorepair.domain.change import AliasSetting, MemorySetting, Setting, TimeoutSetting
 from autorepair.domain.diagnosis import RootCause
-from autorepair.domain.evidence import Evidence, Invocation
+from autorepair.domain.evidence import Evidence, Gap, Invocation, RecentChange
 from autorepair.domain.verification import TrafficSample
 
 LATEST = "$LATEST"
@@ -18,10 +19,11 @@ LOG_LAG_S = 5
 """How long after its end an invocation may be missing in the log, in seconds."""
 METRIC_LAG = timedelta(minutes=1)
 """How long after its end a minute may be missing in the metrics."""
+_ALIAS_SPREADS = timedelta(seconds=30)
+"""How long after an alias was moved calls may still go to where it led."""
 METRIC_WINDOW_S = 240
 """How long it takes at least until two whole minutes of metrics are in, in seconds."""
-
-
+_COUNTED = ("Invocations", "Errors", "Throttles")
 # Failures at these are told apart from others by the rules alone, and a larger size may cure them.
 _CUT_OFF_AT_A_SIZE = frozenset({RootCause.EPHEMERAL_STORAGE_FULL, RootCause.CPU_STARVED})
 
@@ -37,14 +39,81 @@ def begun_after(
 
     An environment keeps the configuration it was started with, and writes one log stream: one
     that was seen before the change (among ``known``, or among the invocations) runs without it,
-    and so does every published version. An alias that was moved leads to a version that was
-    there before, so its environments may be old ones.
+    and so does every published version. Where an invocation reports the memory that was set, its
+    environment was started between the write and ``applied_at``. An alias that was moved leads to
+    a version that was there before, so its environments may be old ones.
     """
     seen = tuple(invocations)
     if isinstance(setting, AliasSetting):
         return tuple(i for i in seen if i.started_at >= applied_at and i.version == setting.version)
-    old = {i.stream for i in (*known, *seen) if i.started_at < applied_at}
+    before = (i for i in (*known, *seen) if i.started_at < applied_at)
+    old = {i.stream for i in before if not _has_size(i, setting)}
     return tuple(i for i in seen if i.stream not in old and i.version == LATEST)
+
+
+def _has_size(invocation: Invocation, setting: Setting) -> bool:
+    return isinstance(setting, MemorySetting) and invocation.memory_mb == setting.memory_mb
+
+
+def led_there_by_alias(
+    invocations: Iterable[Invocation],
+    applied_at: datetime,
+    *,
+    known: Iterable[Invocation],
+    bad_since: datetime,
+    until: datetime,
+) -> tuple[Invocation, ...]:
+    """Leave out as many successes of the good version as it had without the alias.
+
+    Another alias, or a caller that names the version, may have sent it traffic all along: that it
+    works for those is no news. What it had while the alias led elsewhere, from ``bad_since`` on,
+    is theirs.
+    """
+    seen, before = tuple(invocations), tuple(known)
+    start, versions = bad_since + _ALIAS_SPREADS, {i.version for i in seen}
+    theirs = [i for i in before if i.version in versions and start <= i.started_at < applied_at]
+    if not theirs:
+        return seen
+    expected = math.ceil(len(theirs) * ((until - applied_at) / (applied_at - start)))
+    successes = [i for i in seen if i.status == "success"]
+    left_out = {i.request_id for i in successes[:expected]}
+    return tuple(i for i in seen if i.request_id not in left_out)
+
+
+def led_away_since(
+    known: Iterable[Invocation], changes: Iterable[RecentChange], alias: AliasSetting
+) -> datetime | None:
+    """Give when the alias was moved to the (bad) version: as recorded, else from its first call.
+
+    The first call alone may have been a test that named the version, before the alias was moved.
+    """
+    recorded = [
+        change.at
+        for change in changes
+        if change.alias == alias.alias
+        and (setting := change.setting("function_version")) is not None
+        and setting.after == alias.version
+    ]
+    if recorded:
+        return max(recorded)
+    return min((i.started_at for i in known if i.version == alias.version), default=None)
+
+
+def still_called(
+    invocations: Iterable[Invocation], version: str, applied_at: datetime
+) -> tuple[Gap, ...]:
+    """Say that the version from which the alias was moved away is called all the same.
+
+    Those calls do not come by the alias, so what it leads to now cures nothing of theirs.
+    """
+    start = applied_at + _ALIAS_SPREADS
+    failed = sum(
+        i.version == version and i.has_failed and i.started_at >= start for i in invocations
+    )
+    if not failed:
+        return ()
+    reason = f"{failed} calls of version {version} have failed since, which come by another way"
+    return (Gap(source="traffic", reason=reason),)
 
 
 def sample(evidence: Evidence, cause: RootCause, *, setting: Setting) -> TrafficSample:
@@ -102,13 +171,35 @@ def runs_into_limit(evidence: Evidence, cause: RootCause) -> bool:
 
 
 def _sample_of_metrics(evidence: Evidence) -> TrafficSample:
+    unknown = _half_known(evidence)
     run, failed, throttled = (
-        round(sum(_points(evidence, name).values()))
-        for name in ("Invocations", "Errors", "Throttles")
+        round(sum(count for at, count in _points(evidence, name).items() if at not in unknown))
+        for name in _COUNTED
     )
     return TrafficSample(
-        invocations=run + throttled, failures=min(failed, run) + throttled, same_cause=throttled
+        invocations=run + throttled,
+        failures=min(failed, run) + throttled,
+        same_cause=throttled,
+        refused=throttled,
     )
+
+
+def missing_figures(evidence: Evidence) -> tuple[Gap, ...]:
+    """Say for how many minutes the metrics tell of calls, but not what became of them."""
+    count = len(_half_known(evidence))
+    if not count:
+        return ()
+    return (Gap(source="metrics", reason=f"{count} minutes without Errors or Throttles"),)
+
+
+def _half_known(evidence: Evidence) -> set[datetime]:
+    """Give the minutes with calls of which not all is counted.
+
+    Lambda publishes Errors and Throttles, be they 0, for every minute in which it publishes
+    Invocations: what is missing is not none. Where all calls were refused none was invoked.
+    """
+    run, failed, throttled = (_points(evidence, name) for name in _COUNTED)
+    return {at for at in run if at not in failed or at not in throttled}
 
 
 def _points(evidence: Evidence, name: str) -> dict[datetime, float]:

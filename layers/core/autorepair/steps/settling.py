@@ -15,7 +15,7 @@ from autorepair.domain.errors import AutoRepairError, LeaseHeldError, TransientS
 from autorepair.domain.failure import Undo
 from autorepair.domain.incident import Incident, Outcome
 from autorepair.ports import Ports
-from autorepair.steps.closing import close, finish_closing
+from autorepair.steps.closing import close, finish_closing, keep_remembered
 from autorepair.steps.intake import blank_incident
 from autorepair.steps.leasing import leased
 from autorepair.steps.recording import record
@@ -137,8 +137,7 @@ def _finish(case: _Case, closing: AuditRecord, ports: Ports) -> str:
     """Do what the one who recorded the closing did not get to."""
     if case.is_unsettled and case.remembered is not None:
         if case.has_ended_orderly:
-            kept = case.remembered.model_copy(update={"status": "kept"})
-            ports.state.remember_change(case.incident, kept)
+            keep_remembered(case.incident, ports)
         else:
             undone, reason = _undo(case, ports)
             _record(case, undone, reason, ports)
@@ -200,5 +199,8 @@ def _record(case: _Case, undone: Undo, reason: str, ports: Ports) -> None:
 
 
 def _tell(case: _Case, undone: Undo, reason: str, ports: Ports) -> str | None:
-    message = failure_message(case.incident, error=case.told, undo=undone, reason=reason)
+    is_aborted = case.execution.status == "ABORTED"
+    message = failure_message(
+        case.incident, error=case.told, undo=undone, reason=reason, is_aborted=is_aborted
+    )
     return tell(message, case.incident, Outcome.FAILED, ports, key=f"{_KEY}/{undone}")

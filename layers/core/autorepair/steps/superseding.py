@@ -16,7 +16,8 @@ from autorepair.domain.errors import AutoRepairError
 from autorepair.domain.incident import Incident, Outcome
 from autorepair.ports import OpenIncident, Ports
 from autorepair.steps.recording import announce, record
-from autorepair.watch import ALIVE
+from autorepair.views.message import failure_message
+from autorepair.watch import ALIVE, Unsent
 
 _log = logging.getLogger(__name__)
 RECONCILED_WITHIN = timedelta(minutes=45)
@@ -57,6 +58,7 @@ def _close_dead(standing: OpenIncident, incident: Incident, ports: Ports) -> Non
     chain = ports.audit.chain_of(dead.id)
     if any(one.entry.kind is RecordKind.INCIDENT_CLOSED for one in chain):
         return
+    _keep_message(dead, incident, ports)
     last = record(
         ports,
         dead,
@@ -76,3 +78,19 @@ def _close_dead(standing: OpenIncident, incident: Incident, ports: Ports) -> Non
         head_hash=last.hash,
         head_seq=last.seq,
     )
+
+
+def _keep_message(dead: Incident, successor: Incident, ports: Ports) -> None:
+    """Leave it to reconcile to tell people, which it does of an unsettled change by itself."""
+    remembered = ports.state.remembered_change(dead)
+    if remembered is not None and remembered.is_unsettled:
+        return
+    message = failure_message(
+        dead,
+        error="its execution had ended without closing it, and nobody else had",
+        undo="nothing_to_undo",
+        reason=f"incident {successor.id} takes its place",
+    )
+    attributes = {"kind": "incident_closed", "outcome": Outcome.FAILED.value}
+    now = ports.clock.now()
+    ports.unsent.keep(Unsent(dead, message.subject, message.body, attributes, now))

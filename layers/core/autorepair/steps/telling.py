@@ -6,6 +6,7 @@ that nobody could be told is recorded, and reconcile sends the message once it c
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from autorepair.domain.audit import RecordKind
@@ -30,11 +31,15 @@ def tell(
 ) -> str | None:
     """Send the message of an incident's end; None if it could not be sent and is kept instead.
 
+    What an earlier run has kept is reconcile's to send.
+
     Raises:
         RecordConflictError, AccessDeniedError, TransientServiceError: It could neither be sent nor
             be kept.
     """
     attributes = {"kind": "incident_closed", "outcome": outcome.value}
+    if _is_kept(incident, f"{key}/undelivered", ports):
+        return None
     try:
         return ports.notifier.publish(
             subject=message.subject, message=message.body, attributes=attributes
@@ -57,36 +62,46 @@ def tell(
 def send_again(unsent: Unsent, ports: Ports) -> str:
     """Send a message that was kept; says what became of it.
 
-    An end between the sending and the forgetting tells people twice: the other order could leave
-    them untold.
+    An end between the sending and the marking tells people twice: the other order could leave
+    them untold. Once it is marked, only the record is left to do.
 
     Raises:
         AccessDeniedError, ConfigurationError, TransientServiceError: It cannot be sent (yet).
         RecordConflictError: The chain kept moving.
     """
+    if unsent.sent_as is not None:
+        return _delivered(unsent, ports)
+    if ports.clock.now() - unsent.since >= SENT_FOR:
+        told = f"given up after {SENT_FOR.days} day"
+        return _settled(unsent, RecordKind.MESSAGE_UNDELIVERED, told, ports)
+    message_id = ports.notifier.publish(
+        subject=unsent.subject, message=unsent.body, attributes=unsent.attributes
+    )
+    sent = replace(unsent, sent_as=message_id)
+    ports.unsent.keep(sent)
+    return _delivered(sent, ports)
+
+
+def _delivered(sent: Unsent, ports: Ports) -> str:
+    return _settled(sent, RecordKind.MESSAGE_DELIVERED, "people have been told after all", ports)
+
+
+def _is_kept(incident: Incident, key: str, ports: Ports) -> bool:
     try:
-        message_id = ports.notifier.publish(
-            subject=unsent.subject, message=unsent.body, attributes=unsent.attributes
-        )
-    except AutoRepairError as error:
-        if ports.clock.now() - unsent.since < SENT_FOR:
-            raise
-        told = f"given up after {SENT_FOR.days} day: {error}"
-        return _settled(unsent, RecordKind.MESSAGE_UNDELIVERED, told, None, ports)
-    told = "people have been told after all"
-    return _settled(unsent, RecordKind.MESSAGE_DELIVERED, told, message_id, ports)
+        chain = ports.audit.chain_of(incident.id)
+    except AutoRepairError:
+        return False  # told twice is better than not at all
+    return any(one.entry.key == key for one in chain)
 
 
-def _settled(
-    unsent: Unsent, kind: RecordKind, told: str, message_id: str | None, ports: Ports
-) -> str:
+def _settled(unsent: Unsent, kind: RecordKind, told: str, ports: Ports) -> str:
     record(
         ports,
         unsent.incident,
         key=f"reconcile/{kind.value}/{unsent.since.isoformat()}",
         kind=kind,
         summary=told,
-        data={"subject": unsent.subject, "message_id": message_id},
+        data={"subject": unsent.subject, "message_id": unsent.sent_as},
     )
     ports.unsent.forget(unsent)
     return kind.value.replace("_", " ")

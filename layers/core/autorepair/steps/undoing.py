@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from autorepair.domain.change import Change, ChangeRecord, RollbackRecord
+from autorepair.domain.change import (
+    AliasSetting,
+    Change,
+    ChangeRecord,
+    ReservedConcurrencySetting,
+    RollbackRecord,
+)
 from autorepair.domain.errors import StaleConfigurationError, TargetNotFoundError
 from autorepair.domain.failure import Undo
 from autorepair.domain.incident import Incident
@@ -42,7 +48,7 @@ def undo(
     )
     try:
         configuration = ports.functions.read(whole.target)
-        if standing(configuration, whole.before) == whole.planned_on:
+        if not _may_lag(whole) and standing(configuration, whole.before) == whole.planned_on:
             return RollbackRecord(
                 status="already_restored",
                 reason="the function is configured as before the change",
@@ -98,6 +104,12 @@ def undo_remembered(
     )
     announce(ports, "RepairRolledBack", incident, rollback=rollback.as_json())
     return "handed_over" if is_conflict else "undone", rollback.reason
+
+
+def _may_lag(whole: Change) -> bool:
+    """Whether one reading cannot tell that nothing was written: the adapter has to make sure."""
+    is_beside = isinstance(whole.before, ReservedConcurrencySetting | AliasSetting)
+    return is_beside and whole.leads_to is None
 
 
 def _handed_over(inverse: Change, reason: str) -> RollbackRecord:

@@ -31,9 +31,13 @@ from autorepair.steps.sampling import (
     METRIC_LAG,
     begun_after,
     begun_long_ago,
+    led_away_since,
+    led_there_by_alias,
+    missing_figures,
     runs_into_limit,
     sample,
     since_first_refusal,
+    still_called,
 )
 
 _log = logging.getLogger(__name__)
@@ -171,7 +175,7 @@ def _judged(
     return Verification(
         verdict=judgement.verdict,
         next=judgement.next,
-        reason=judgement.reason,
+        reason="; ".join((judgement.reason, *_left_open(after))),
         before=earlier,
         after=later,
         windows_used=given.windows_used,
@@ -179,6 +183,10 @@ def _judged(
         p_value=judgement.p_value,
         without_step=judgement.without_step,
     )
+
+
+def _left_open(after: Evidence) -> tuple[str, ...]:
+    return tuple(gap.reason for gap in after.gaps if gap.source in {"metrics", "traffic"})
 
 
 def _is_still_short(
@@ -212,6 +220,16 @@ def _evidence_after(
     invocations = begun_after(
         log.invocations, given.applied_at, known=known, setting=given.whole.after
     )
+    gaps = (*log.gaps, *gaps_after(before))
+    if isinstance(left := given.whole.before, AliasSetting):
+        invocations = led_there_by_alias(
+            invocations,
+            given.applied_at,
+            known=known,
+            bad_since=led_away_since(known, before.changes, left) or given.applied_at,
+            until=now,
+        )
+        gaps += still_called(log.invocations, left.version, given.applied_at)
     streams = {i.stream for i in invocations}
     return Evidence(
         incident_id=given.incident.id,
@@ -223,7 +241,7 @@ def _evidence_after(
         log_lines=tuple(line for line in log.lines if line.stream in streams),
         declared=before.declared,
         callers=before.callers,
-        gaps=(*log.gaps, *gaps_after(before)),
+        gaps=gaps,
     )
 
 
@@ -235,7 +253,7 @@ def _metrics_after(
     start = (given.applied_at + _MINUTE).replace(second=0, microsecond=0)
     end = (now - METRIC_LAG).replace(second=0, microsecond=0)
     target = given.whole.target
-    return Evidence(
+    read = Evidence(
         incident_id=given.incident.id,
         collected_at=now,
         window_start=start,
@@ -243,6 +261,7 @@ def _metrics_after(
         configuration=configuration,
         metrics=ports.metrics.read(target, start=start, end=end) if start < end else (),
     )
+    return read.model_copy(update={"gaps": missing_figures(read)})
 
 
 def _shortly_before(

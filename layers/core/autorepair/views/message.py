@@ -19,6 +19,8 @@ from autorepair.domain.change import (
     VariableSource,
 )
 from autorepair.domain.course import Course
+from autorepair.domain.diagnosis import RootCause
+from autorepair.domain.evidence import EvidenceSummary
 from autorepair.domain.failure import Undo
 from autorepair.domain.incident import Incident, Outcome
 from autorepair.domain.verification import Verification
@@ -29,6 +31,10 @@ LONGEST_SUBJECT = 99
 LONGEST_TEXT = 1000
 MOST_CITES = 5
 PLAN_HASH_SHOWN = 12
+BY_HAND = frozenset(
+    {Outcome.ESCALATED, Outcome.ROLLED_BACK, Outcome.REJECTED, Outcome.EXPIRED, Outcome.UNVERIFIED}
+)
+"""Outcomes after which a person has to do something about the cause."""
 _RULE = "-" * 40
 _DEPLOYMENT = re.compile(r":execution:lambda-auto-repair-(dev|staging|prod):")
 
@@ -62,26 +68,38 @@ def approval_message(course: Course) -> Message:
     )
 
 
-def failure_message(incident: Incident | None, *, error: str, undo: Undo, reason: str) -> Message:
-    """Say that the service itself failed, and what became of its change."""
+def failure_message(
+    incident: Incident | None, *, error: str, undo: Undo, reason: str, is_aborted: bool = False
+) -> Message:
+    """Say that the service itself failed, and what became of its change.
+
+    With ``is_aborted`` a person stopped the execution, which is no fault of the service.
+    """
     name = _function_name(incident) if incident else ENGLISH.labels["unknown_function"]
-    loud = "FAILED, CHECK NOW" if undo in {"undo_failed", "handed_over"} else "failed"
+    is_left = undo in {"undo_failed", "handed_over"}
+    kind = "stopped by hand" if is_aborted else "failed"
+    loud = f"{kind.upper()}, CHECK NOW" if is_left else kind
     return Message(
         subject=_subject(f"[Auto-Repair] {loud}: {name}"),
         body=_bilingual(
             *(
                 [
-                    words.headlines[Outcome.FAILED],
+                    words.labels["aborted"] if is_aborted else words.headlines[Outcome.FAILED],
                     words.undo[undo],
+                    _line(words, "change", reason),
                     _line(words, "error", error),
-                    _line(words, "why", reason),
-                    _line(words, "next", words.next_steps[Outcome.FAILED]),
+                    *_after_failure(words, is_aborted=is_aborted and not is_left),
                     *_incident_lines(incident, words),
                 ]
                 for words in (ENGLISH, CHINESE)
             )
         ),
     )
+
+
+def _after_failure(words: Language, *, is_aborted: bool) -> list[str]:
+    told = words.labels["aborted_next"] if is_aborted else words.next_steps[Outcome.FAILED]
+    return [_line(words, "next", told)]
 
 
 def described(setting: Setting, words: Language = ENGLISH) -> str:
@@ -155,8 +173,9 @@ def _result_lines(course: Course, outcome: Outcome, words: Language) -> list[str
         *_verification_lines(course.verification, words),
         *([_line(words, "rollback", course.rollback.reason)] if course.rollback else []),
         _line(words, "next", words.next_steps[outcome]),
+        *(_remedy_lines(course, words) if outcome in BY_HAND else []),
         *_permanent_lines(course.kept_change, words),
-        *_incident_lines(course.incident, words),
+        *_incident_lines(course.incident, words, course.evidence),
     ]
 
 
@@ -176,9 +195,8 @@ def _approval_lines(course: Course, words: Language) -> list[str]:
         f"{words.labels['answer']}:",
         f"  autorepair approve {command}",
         f"  autorepair reject {command}",
-        f"{words.labels['all']}: autorepair show {course.incident.id}{_environment(course)}",
         f"{words.labels['expires']}: {span}",
-        *_incident_lines(course.incident, words),
+        *_incident_lines(course.incident, words, course.evidence),
     ]
 
 
@@ -186,19 +204,20 @@ def _answer_of(course: Course) -> str:
     """Give the command's arguments: they name the plan, so that no other can be answered."""
     plan_hash = course.decision.plan_hash if course.decision else None
     plan = f" --plan {plan_hash[:PLAN_HASH_SHOWN]}" if plan_hash else ""
-    return f"{course.incident.id}{plan}{_environment(course)}"
+    return f"{course.incident.id}{plan}{environment_option(course.incident.execution_arn)}"
 
 
-def _environment(course: Course) -> str:
-    found = _DEPLOYMENT.search(course.incident.execution_arn)
+def environment_option(execution_arn: str) -> str:
+    """Give the option by which a command finds the deployment that an execution belongs to."""
+    found = _DEPLOYMENT.search(execution_arn)
     return f" --env {found[1]}" if found else ""
 
 
 def _span(seconds: int, words: Language) -> str:
-    for length, label in ((3600, "hours"), (60, "minutes")):
-        if seconds >= length:
-            return f"{round(seconds / length, 1):g} {words.labels[label]}"
-    return f"{seconds} {words.labels['seconds']}"
+    units = ((3600, "hour"), (60, "minute"), (1, "second"))
+    length, label = next((unit for unit in units if seconds >= unit[0]), units[-1])
+    count = f"{round(seconds / length, 1):g}"
+    return f"{count} {words.labels[label if count == '1' else f'{label}s']}"
 
 
 def _diagnosis_lines(course: Course, words: Language) -> list[str]:
@@ -214,12 +233,25 @@ def _diagnosis_lines(course: Course, words: Language) -> list[str]:
         ),
         _line(words, "why", diagnosis.why),
     ]
-    if diagnosis.cites:
+    if diagnosis.quotes:
+        lines += [words.labels["quotes"], *(f"  | {_cut(quote)}" for quote in diagnosis.quotes)]
+    elif diagnosis.cites:
         cited = ", ".join(diagnosis.cites[:MOST_CITES])
         more = len(diagnosis.cites) - MOST_CITES
         lines.append(_line(words, "evidence", f"{cited} (+{more})" if more > 0 else cited))
     if evidence is not None and evidence.gaps:
         lines.append(_line(words, "gaps", ", ".join(sorted({g.source for g in evidence.gaps}))))
+    return lines
+
+
+def _remedy_lines(course: Course, words: Language) -> list[str]:
+    """Give what its runbook says to change, and where to read on."""
+    if course.diagnosis is None:
+        return []
+    cause = course.diagnosis.root_cause
+    lines = [_line(words, "remedy", words.remedies[cause])]
+    if cause is not RootCause.UNKNOWN:
+        lines.append(_line(words, "runbook", f"knowledge/{cause.value.replace('_', '-')}.md"))
     return lines
 
 
@@ -270,13 +302,26 @@ def _permanent_lines(kept: Change | None, words: Language) -> list[str]:
     return [f"{words.labels['permanent']}:", *snippet]
 
 
-def _incident_lines(incident: Incident | None, words: Language) -> list[str]:
+def _incident_lines(
+    incident: Incident | None, words: Language, evidence: EvidenceSummary | None = None
+) -> list[str]:
     if incident is None:
         return []
     lines = [_line(words, "function", _function_name(incident))]
+    if (target := incident.target) is not None:
+        place = f"{target.account_id}, {target.region}"
+        lines += [_line(words, "arn", target.function_arn), _line(words, "account", place)]
+    if evidence is not None and evidence.log_group is not None:
+        lines.append(_line(words, "log_group", evidence.log_group))
     if incident.alarm is not None:
         lines.append(_line(words, "alarm", incident.alarm.name))
-    return [*lines, _line(words, "incident", incident.id)]
+    shown = f"{incident.id}{' --evidence' if evidence else ''}"
+    shown += environment_option(incident.execution_arn)
+    return [
+        *lines,
+        _line(words, "incident", incident.id),
+        _line(words, "all", f"autorepair show {shown}"),
+    ]
 
 
 def _arrow(change: Change, words: Language) -> str:
@@ -289,9 +334,12 @@ def _function_name(incident: Incident) -> str:
 
 
 def _line(words: Language, label: str, text: str) -> str:
+    return f"{words.labels[label]}: {_cut(text)}"
+
+
+def _cut(text: str) -> str:
     flat = " ".join(text.split())
-    cut = flat if len(flat) <= LONGEST_TEXT else f"{flat[: LONGEST_TEXT - 3]}..."
-    return f"{words.labels[label]}: {cut}"
+    return flat if len(flat) <= LONGEST_TEXT else f"{flat[: LONGEST_TEXT - 3]}..."
 
 
 def _bilingual(english: list[str], chinese: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, timedelta
 from typing import Any
 
 from autorepair.domain.audit import AuditRecord, RecordKind
@@ -13,9 +14,13 @@ from autorepair.domain.evidence import EvidenceSummary
 from autorepair.domain.incident import Outcome
 from autorepair.domain.value import Instant, Value
 from autorepair.domain.verification import Verification
-from autorepair.views.message import PLAN_HASH_SHOWN, described
+from autorepair.views.message import PLAN_HASH_SHOWN, described, environment_option
 
 Records = tuple[AuditRecord, ...]
+
+
+OPERATORS_PREFIX = "operators-"
+"""Chains that hold what operators did to the service, by month, and no incident."""
 
 
 class IncidentLine(Value):
@@ -32,12 +37,27 @@ class IncidentLine(Value):
     change: str | None = None
     is_waiting: bool = False
     """Whether it has asked a person and has no answer yet."""
+    plan: str | None = None
+    """The change that was planned last, in words."""
+    plan_hash: str | None = None
+    answer_until: Instant | None = None
+    """When the question that was asked last expires."""
+    execution_arn: str | None = None
     outcome: Outcome | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether it has not ended."""
         return self.outcome is None
+
+    @property
+    def answer_command(self) -> str | None:
+        """The command that agrees to the plan; None while nothing waits for an answer."""
+        if not self.is_waiting:
+            return None
+        plan = f" --plan {self.plan_hash[:PLAN_HASH_SHOWN]}" if self.plan_hash else ""
+        environment = environment_option(self.execution_arn or "")
+        return f"autorepair approve {self.incident_id}{plan}{environment}"
 
 
 class Passage(Value):
@@ -75,6 +95,8 @@ def lines_of(records: Iterable[AuditRecord]) -> tuple[IncidentLine, ...]:
     """Sum up every incident among the records, latest first."""
     chains: dict[str, list[AuditRecord]] = {}
     for record in records:
+        if record.entry.incident_id.startswith(OPERATORS_PREFIX):
+            continue
         chains.setdefault(record.entry.incident_id, []).append(record)
     ordered = (tuple(sorted(chain, key=lambda r: r.seq)) for chain in chains.values())
     return tuple(sorted((line_of(c) for c in ordered), key=lambda i: i.began_at, reverse=True))
@@ -100,9 +122,12 @@ def arrow(change: Change) -> str:
 
 
 def _fields_of(record: AuditRecord) -> dict[str, Any]:
-    fields = _FIELDS.get(record.entry.kind)
+    entry = record.entry
+    fields = _FIELDS.get(entry.kind)
     try:
-        return fields(record.entry.data) if fields else {}
+        if entry.kind is RecordKind.APPROVAL_REQUESTED:
+            return {"is_waiting": True, "answer_until": _expiry(entry.at, entry.data)}
+        return fields(entry.data) if fields else {}
     except (ValueError, KeyError, TypeError):
         # Altered, or of another version of the service; the chain and the summary tell more.
         return {}
@@ -110,6 +135,11 @@ def _fields_of(record: AuditRecord) -> dict[str, Any]:
 
 def _alarm_name(data: dict[str, Any]) -> str | None:
     return (data.get("alarm") or {}).get("name")
+
+
+def _planned(data: dict[str, Any]) -> str | None:
+    change = data.get("change")
+    return arrow(Change.model_validate(change)) if change else None
 
 
 def _applied(data: dict[str, Any]) -> str | None:
@@ -122,6 +152,8 @@ def _passage(record: AuditRecord) -> Passage:
     facts = _FACTS.get(entry.kind, _no_facts)
     try:
         told = facts(entry.data)
+        if entry.kind is RecordKind.APPROVAL_REQUESTED:
+            told = (*told, f"expires at: {_expiry(entry.at, entry.data):%Y-%m-%d %H:%M:%S} UTC")
     except (ValueError, KeyError, TypeError):
         # Altered, or of another version of the service: its summary still says what happened.
         told = ()
@@ -132,6 +164,10 @@ def _passage(record: AuditRecord) -> Passage:
         summary=entry.summary,
         facts=told,
     )
+
+
+def _expiry(asked_at: Instant, data: dict[str, Any]) -> Instant:
+    return asked_at.astimezone(UTC) + timedelta(seconds=data["timeout_s"])
 
 
 def _no_facts(_data: dict[str, Any]) -> tuple[str, ...]:
@@ -159,8 +195,10 @@ def _of_evidence(data: dict[str, Any]) -> tuple[str, ...]:
 
 def _of_diagnosis(data: dict[str, Any]) -> tuple[str, ...]:
     diagnosis = Diagnosis.model_validate(data)
+    if diagnosis.quotes:
+        return tuple(f"evidence cited: {quote}" for quote in diagnosis.quotes)
     cites = ", ".join(diagnosis.cites)
-    return (f"evidence cited: {cites}",) if cites else ()
+    return (f"evidence cited (ids; --evidence tells their words): {cites}",) if cites else ()
 
 
 def _of_decision(data: dict[str, Any]) -> tuple[str, ...]:
@@ -178,7 +216,6 @@ def _of_decision(data: dict[str, Any]) -> tuple[str, ...]:
 def _of_request(data: dict[str, Any]) -> tuple[str, ...]:
     return (
         f"plan hash: {str(data['plan_hash'])[:PLAN_HASH_SHOWN]}",
-        f"expires after: {data['timeout_s']} s",
         f"message: {data['message_id']}",
     )
 
@@ -239,7 +276,10 @@ _FACTS: dict[RecordKind, Callable[[dict[str, Any]], tuple[str, ...]]] = {
 
 _NOT_WAITING = {"is_waiting": False}
 _FIELDS: dict[RecordKind, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    RecordKind.INCIDENT_OPENED: lambda data: {"alarm": _alarm_name(data)},
+    RecordKind.INCIDENT_OPENED: lambda data: {
+        "alarm": _alarm_name(data),
+        "execution_arn": data.get("execution"),
+    },
     RecordKind.ALARM_IGNORED: lambda data: {
         "alarm": _alarm_name(data),
         "outcome": Outcome.IGNORED,
@@ -251,8 +291,12 @@ _FIELDS: dict[RecordKind, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "root_cause": data["root_cause"],
         "confidence": data["confidence"],
     },
-    RecordKind.ACTION_DECIDED: lambda data: {"decision": data["action"], **_NOT_WAITING},
-    RecordKind.APPROVAL_REQUESTED: lambda _data: {"is_waiting": True},
+    RecordKind.ACTION_DECIDED: lambda data: {
+        "decision": data["action"],
+        "plan": _planned(data),
+        "plan_hash": data.get("plan_hash"),
+        **_NOT_WAITING,
+    },
     RecordKind.APPROVAL_ANSWERED: lambda _data: _NOT_WAITING,
     RecordKind.APPROVAL_EXPIRED: lambda _data: _NOT_WAITING,
     RecordKind.REPAIR_APPLIED: lambda data: {"change": _applied(data)},

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from autorepair.domain.diagnosis import RootCause
 from autorepair.domain.failure import Undo
 from autorepair.domain.incident import Outcome
+from autorepair.views.remedies import IN_CHINESE, IN_ENGLISH
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class Language:
     headlines: dict[Outcome, str]
     next_steps: dict[Outcome, str]
     causes: dict[RootCause, str]
+    remedies: dict[RootCause, str]
+    """What its runbook says to change, in a line."""
     undo: dict[Undo, str]
     labels: dict[str, str]
 
@@ -45,6 +48,7 @@ ENGLISH = Language(
         Outcome.FAILED: "Check the function's configuration and the log of HandleFailure.",
     },
     causes={cause: cause.value.replace("_", " ") for cause in RootCause},
+    remedies=IN_ENGLISH,
     undo={
         "nothing_to_undo": "Nothing is left half done.",
         "undone": "The change was taken back.",
@@ -53,6 +57,14 @@ ENGLISH = Language(
     },
     labels={
         "function": "Function",
+        "arn": "ARN",
+        "account": "Account and Region",
+        "log_group": "Log group",
+        "quotes": "The evidence in its own words (times in UTC, secrets masked):",
+        "remedy": "What to change",
+        "runbook": "Runbook",
+        "aborted": "Stopped by hand: somebody aborted the execution of this incident.",
+        "aborted_next": "Nothing for the service. The alarm may still be on: see to its cause.",
         "alarm": "Alarm",
         "cause": "Root cause",
         "why": "Why",
@@ -81,8 +93,11 @@ ENGLISH = Language(
         "after": "after",
         "asking": "May this change be made?",
         "expires": "Without an answer nothing is changed; the question expires after",
+        "hour": "hour",
         "hours": "hours",
+        "minute": "minute",
         "minutes": "minutes",
+        "second": "second",
         "seconds": "seconds",
         "all": "To see all of it",
         "answer": "To answer",
@@ -147,6 +162,7 @@ CHINESE = Language(
         RootCause.INSUFFICIENT_EVIDENCE: "证据不足",
         RootCause.UNKNOWN: "未知",
     },
+    remedies=IN_CHINESE,
     undo={
         "nothing_to_undo": "没有遗留未完成的变更。",
         "undone": "变更已撤销。",
@@ -155,6 +171,14 @@ CHINESE = Language(
     },
     labels={
         "function": "函数",
+        "arn": "ARN",
+        "account": "账号和区域",
+        "log_group": "日志组",
+        "quotes": "证据原文（UTC 时间，机密已脱敏）：",
+        "remedy": "需要修改什么",
+        "runbook": "处置手册",
+        "aborted": "已由人工中止：有人终止了此事件的执行。",
+        "aborted_next": "本服务无需处理。告警可能仍在持续：请查明其原因。",
         "alarm": "告警",
         "cause": "根本原因",
         "why": "理由",
@@ -183,8 +207,11 @@ CHINESE = Language(
         "after": "变更后",
         "asking": "是否允许此变更？",
         "expires": "无人答复则不做变更；此询问的有效时间",
+        "hour": "小时",
         "hours": "小时",
+        "minute": "分钟",
         "minutes": "分钟",
+        "second": "秒",
         "seconds": "秒",
         "all": "查看全部记录",
         "answer": "答复方式",

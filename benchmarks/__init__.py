@@ -1,0 +1,1 @@
+"""Simulations of what the sizes, the verdicts and their error rates come to."""

@@ -1,0 +1,130 @@
+"""`autorepair policy`: what the service may do by itself, read, checked and replaced."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from autorepair.domain.audit import RecordKind
+from autorepair.domain.errors import PolicyUnreadableError
+from autorepair.domain.policy import Policy, parse_policy
+from autorepair.domain.policy_review import (
+    LARGEST_POLICY_BYTES,
+    Difference,
+    differences,
+    faults_of,
+)
+from autorepair_cli.operators import record
+from autorepair_cli.service import Service, speaks_to_the_service
+
+file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+@click.group()
+def policy() -> None:
+    """What the service may do by itself."""
+
+
+@policy.command()
+@click.option("--function", "function_name", metavar="NAME", help="As it applies to this function.")
+@click.option("--text", is_flag=True, help="The parameter as it stands, without the defaults.")
+@speaks_to_the_service
+def show(service: Service, function_name: str | None, *, text: bool) -> None:
+    """Print the policy in force, defaults included, and a pause if there is one."""
+    stands = service.policy.read()
+    if text:
+        click.echo(stands)
+        return
+    _refuse_faults(service.policy.parameter, stands)
+    found = parse_policy(stands)
+    if function_name is not None:
+        found = found.for_function(function_name)
+    click.echo(json.dumps(_whole(found).as_json(), indent=2, ensure_ascii=False))
+    pause = service.pauses.in_force()
+    if pause is not None:
+        click.echo(pause.told(), err=True)
+
+
+@policy.command()
+@file_argument
+def validate(file: Path) -> None:
+    """Check the policy in FILE; ends with 1 and says what to do if it cannot be used."""
+    _refuse_faults(str(file), _text_of(file))
+    click.echo(f"{file}: a policy that the service can act under")
+
+
+@policy.command(name="set")
+@file_argument
+@click.option("--dry-run", is_flag=True, help="Show what would differ and write nothing.")
+@speaks_to_the_service
+def set_policy(service: Service, file: Path, *, dry_run: bool) -> None:
+    """Put the policy in FILE in force, after checking it; shows what differs from before."""
+    text = _text_of(file)
+    _refuse_faults(str(file), text)
+    after = parse_policy(text)
+    changes = differences(_in_force(service), after)
+    for one in changes:
+        click.echo(_line(one))
+    compact = json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False)
+    _refuse_size(file, compact)
+    if dry_run:
+        click.echo("nothing is written")
+        return
+    by = service.identity.arn()
+    service.policy.write(compact)
+    click.echo(f"{service.policy.parameter} is set; {_count(changes)}")
+    summary = f"{by} has set the policy: {'; '.join(map(_line, changes)) or 'nothing differs'}"
+    data = {"by": by, "changes": [one.as_json() for one in changes]}
+    record(service, RecordKind.POLICY_SET, summary, data)
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{file} cannot be read as text: {error}") from error
+
+
+def _refuse_faults(where: str, text: str) -> None:
+    faults = faults_of(text)
+    if not faults:
+        return
+    for fault in faults:
+        click.echo(f"{fault.path}: {fault.what}\n    {fault.remedy}", err=True)
+    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    click.echo(f"{where}: {count}; under such a policy nothing is repaired", err=True)
+    sys.exit(1)
+
+
+def _refuse_size(file: Path, compact: str) -> None:
+    size = len(compact.encode())
+    if size > LARGEST_POLICY_BYTES:
+        raise click.ClickException(
+            f"{file} has {size} bytes without its white space, and the parameter holds "
+            f"{LARGEST_POLICY_BYTES}: leave out what is as the defaults are"
+        )
+
+
+def _in_force(service: Service) -> Policy:
+    """Give the policy in force; one that cannot be read only observes."""
+    try:
+        return _whole(parse_policy(service.policy.read()))
+    except PolicyUnreadableError as error:
+        click.echo(f"so far only observing: {error}", err=True)
+        return _whole(Policy())
+
+
+def _whole(found: Policy) -> Policy:
+    """Name the mode of every kind of repair."""
+    return found.tightened_by({}, is_approval_required=False)
+
+
+def _line(one: Difference) -> str:
+    return f"{one.path}: {json.dumps(one.before)} -> {json.dumps(one.after)}"
+
+
+def _count(changes: tuple[Difference, ...]) -> str:
+    return f"{len(changes)} values differ" if changes else "nothing differs"

@@ -1,0 +1,135 @@
+"""What a person who edits the policy is told: each fault with its path, and what would differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from autorepair.domain.policy import Policy
+from autorepair.domain.value import Value
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+LARGEST_POLICY_BYTES = 4096
+"""What a standard SSM parameter holds."""
+
+
+class Fault(Value):
+    """One thing that is wrong with a policy."""
+
+    path: str
+    what: str
+    remedy: str
+
+
+class Difference(Value):
+    """One value of the policy that would be another; as JSON reads it."""
+
+    path: str
+    before: JsonValue
+    after: JsonValue
+
+
+def faults_of(text: str) -> tuple[Fault, ...]:
+    """Give everything that is wrong with a policy; nothing if the service could act under it."""
+    try:
+        Policy.model_validate_json(text)
+    except ValidationError as error:
+        faults = [_fault(one) for one in error.errors(include_url=False, include_input=False)]
+        return tuple(_in_an_override(faults) if _is_sound_without_overrides(text) else faults)
+    return ()
+
+
+def _is_sound_without_overrides(text: str) -> bool:
+    try:
+        given = json.loads(text)
+        Policy.model_validate_json(json.dumps({k: v for k, v in given.items() if k != "overrides"}))
+    except (ValueError, AttributeError):
+        return False
+    return True
+
+
+def _in_an_override(faults: list[Fault]) -> list[Fault]:
+    """Name the place: what an override makes of the policy is validated as a policy of its own."""
+    return [
+        one
+        if one.path.startswith("overrides")
+        else one.model_copy(update={"path": f"overrides, as a policy: {one.path}"})
+        for one in faults
+    ]
+
+
+def differences(before: Policy, after: Policy) -> tuple[Difference, ...]:
+    """Give what would be in force in another way, defaults included, by path."""
+    old = dict(_flat(before.model_dump(mode="json")))
+    new = dict(_flat(after.model_dump(mode="json")))
+    paths = [*old, *(path for path in new if path not in old)]
+    return tuple(
+        Difference(path=path, before=old.get(path), after=new.get(path))
+        for path in paths
+        if old.get(path) != new.get(path)
+    )
+
+
+def _flat(value: dict[str, Any], path: str = "") -> Iterator[tuple[str, JsonValue]]:
+    """Give each value by its path; a list is one value, for its order is a part of it."""
+    for key, below in value.items():
+        name = f"{path}.{key}" if path else str(key)
+        if isinstance(below, dict):
+            yield from _flat(below, name)
+        else:
+            yield name, below
+
+
+def _fault(error: ErrorDetails) -> Fault:
+    path = ".".join(str(part) for part in error["loc"]) or "policy"
+    kind, context = error["type"], error.get("ctx", {})
+    what = error["msg"].removeprefix("Value error, ")
+    return Fault(path=path, what=what, remedy=_remedy(kind, context, error["loc"]))
+
+
+def _remedy(kind: str, context: dict[str, Any], where: tuple[int | str, ...]) -> str:
+    if kind == "extra_forbidden":
+        return f"remove it or correct its name; here the policy knows {_known(where[:-1])}"
+    if kind == "json_invalid":
+        return "mend the JSON there; `python3 -m json.tool FILE` shows the place"
+    for bound, words in _BOUNDS.items():
+        if bound in context:
+            return f"take a value {words} {context[bound]}"
+    if "expected" in context:
+        return f"take one of {context['expected']}"
+    if kind == "missing":
+        return "add it"
+    return _REMEDIES.get(kind, "see the section The policy of docs/operations.md")
+
+
+_BOUNDS = {"ge": "of at least", "le": "of at most", "gt": "above", "lt": "below"}
+_REMEDIES = {
+    "value_error": "change it so that this holds",
+    "timezone_aware": "add the offset, as in 2026-12-24T00:00:00+00:00",
+    "int_parsing": "take a whole number, without quotation marks",
+    "int_type": "take a whole number, without quotation marks",
+    "int_from_float": "take a whole number",
+    "float_parsing": "take a number, without quotation marks",
+    "float_type": "take a number, without quotation marks",
+    "model_type": "take an object: {...}",
+    "dict_type": "take an object: {...}",
+    "tuple_type": "take a list: [...]",
+    "string_type": "take a text in quotation marks",
+}
+
+
+def _known(where: tuple[int | str, ...]) -> str:
+    """Name the keys that the policy knows at a place."""
+    model: type[BaseModel] = Policy
+    for part in where:
+        field = model.model_fields.get(str(part))
+        below = field.annotation if field is not None else None
+        if not (isinstance(below, type) and issubclass(below, BaseModel)):
+            return "other keys (docs/operations.md, The policy)"
+        model = below
+    return ", ".join(model.model_fields)

@@ -1,0 +1,184 @@
+"""`autorepair pause`, `resume` and `policy` against an emulated account."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from adapters.account import STATE_TABLE, Account
+from adapters.indexed import INDEXED_TABLE, indexed_trail
+from autorepair.aws.audit_trail import DynamoAuditTrail
+from autorepair.aws.incident_state import DynamoIncidentState
+from autorepair.domain.audit import RecordKind
+from autorepair.domain.policy import parse_policy
+from autorepair_cli.main import main
+
+PARAMETER = "/lambda-auto-repair/dev/policy"
+FIRST = '{"modes":{"set_timeout":"auto"}}'
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def trail(account: Account) -> DynamoAuditTrail:
+    return indexed_trail(account)
+
+
+@pytest.fixture
+def run(account: Account, trail: DynamoAuditTrail, monkeypatch: pytest.MonkeyPatch) -> Run:
+    del trail
+    monkeypatch.setenv("AUDIT_TABLE", INDEXED_TABLE)
+    monkeypatch.setenv("STATE_TABLE", STATE_TABLE)
+    monkeypatch.setenv("POLICY_PARAMETER", PARAMETER)
+    monkeypatch.setenv("EVENT_BUS", "default")
+    account.clients.ssm.put_parameter(Name=PARAMETER, Value=FIRST, Type="String")
+
+    def invoke(*arguments: str) -> Result:
+        result = CliRunner().invoke(main, arguments)
+        # A SystemExit is how click ends; anything else would be a stack trace.
+        assert isinstance(result.exception, SystemExit | None), result.exception
+        return result
+
+    return invoke
+
+
+def text_of(account: Account) -> str:
+    return account.clients.ssm.get_parameter(Name=PARAMETER)["Parameter"]["Value"]
+
+
+def acts(account: Account) -> list[tuple[str, str]]:
+    """What operators did, in order: kind and summary."""
+    found = account.clients.dynamodb.scan(TableName=INDEXED_TABLE)["Items"]
+    ordered = sorted(found, key=lambda item: int(item["seq"]["N"]))
+    return [(item["kind"]["S"], item["summary"]["S"]) for item in ordered]
+
+
+def is_paused(account: Account) -> bool:
+    state = DynamoIncidentState(account.clients.dynamodb, table=STATE_TABLE, clock=account.clock)
+    return state.pause_in_force() is not None
+
+
+def written(folder: Path, text: str) -> str:
+    file = folder / "policy.json"
+    file.write_text(text)
+    return str(file)
+
+
+def test_a_pause_holds_until_it_is_lifted_and_both_are_recorded(account: Account, run: Run) -> None:
+    paused = run("pause", "--reason", "migration")
+    assert (paused.exit_code, is_paused(account)) == (0, True), paused.output
+    assert "arn:aws:" in paused.output
+    assert "(migration)" in run("policy", "show").stderr
+    resumed = run("resume")
+    assert (resumed.exit_code, is_paused(account)) == (0, False), resumed.output
+    assert [kind for kind, _ in acts(account)] == ["repairs_paused", "repairs_resumed"]
+    assert all("migration" in summary for _, summary in acts(account))
+
+
+def test_nothing_is_resumed_or_recorded_that_was_not_paused(account: Account, run: Run) -> None:
+    assert "not paused" in run("resume").output
+    assert acts(account) == []
+
+
+def test_a_second_pause_takes_the_place_of_the_first_and_says_so(
+    account: Account, run: Run
+) -> None:
+    run("pause", "--reason", "one")
+    again = run("pause", "--reason", "two", "--for", "8h")
+    assert "in the place of" in again.output
+    assert " until " in again.output
+    assert is_paused(account)
+
+
+@pytest.mark.parametrize("span", ["never", "2020-01-01T00:00:00Z", "0s"])
+def test_a_pause_ends_in_the_future_or_not_at_all(account: Account, run: Run, span: str) -> None:
+    assert run("pause", "--for", span).exit_code == 2
+    assert not is_paused(account)
+
+
+def test_what_operators_did_is_checked_with_the_chains_and_listed_as_no_incident(run: Run) -> None:
+    run("pause")
+    run("resume")
+    assert "no incidents" in run("incidents").output
+    assert "1 of 1 incidents: chain whole" in run("audit", "verify").output
+
+
+def test_the_policy_is_shown_with_its_defaults_or_as_it_stands(run: Run) -> None:
+    shown = json.loads(run("policy", "show").stdout)
+    assert shown["modes"]["set_timeout"] == "auto"
+    assert shown["modes"]["set_memory"] == "observe"
+    assert shown["limits"]["repairs_per_account_hour"] == 20
+    assert run("policy", "show", "--text").stdout.strip() == FIRST
+
+
+def test_the_policy_of_one_function_has_its_overrides_in_it(account: Account, run: Run) -> None:
+    text = '{"overrides":[{"functions":"pay-*","policy":{"limits":{"cooldown_s":7}}}]}'
+    account.clients.ssm.put_parameter(Name=PARAMETER, Value=text, Overwrite=True)
+    shown = json.loads(run("policy", "show", "--function", "pay-out").stdout)
+    assert shown["limits"]["cooldown_s"] == 7
+    assert json.loads(run("policy", "show").stdout)["limits"]["cooldown_s"] == 3600
+
+
+def test_a_policy_that_cannot_be_used_is_refused_fault_by_fault(
+    account: Account, run: Run, tmp_path: Path
+) -> None:
+    text = '{"modes": {"set_timeout": "maybe"}, "limits": {"cooldown": 1, "cooldown_s": -1}}'
+    file = written(tmp_path, text)
+    for command in ("validate", "set"):
+        refused = run("policy", command, file)
+        assert refused.exit_code == 1
+        for told in (
+            "modes.set_timeout:", "take one of 'off', 'observe', 'ask' or 'auto'",
+            "limits.cooldown:", "the policy knows cooldown_s",
+            "limits.cooldown_s:", "at least 0", "3 faults",
+        ):  # fmt: skip
+            assert told in refused.stderr
+    assert (text_of(account), acts(account)) == (FIRST, [])
+
+
+def test_what_is_no_json_is_refused_with_the_place(run: Run, tmp_path: Path) -> None:
+    refused = run("policy", "validate", written(tmp_path, '{"modes": '))
+    assert (refused.exit_code, "Invalid JSON" in refused.stderr) == (1, True)
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe")
+    assert run("policy", "validate", str(binary)).exit_code == 1
+
+
+def test_a_policy_that_is_set_shows_what_differs_and_is_recorded(
+    account: Account, run: Run, tmp_path: Path
+) -> None:
+    text = '{\n  "modes": {"set_timeout": "ask"},\n  "limits": {"cooldown_s": 60}\n}\n'
+    file = written(tmp_path, text)
+    assert run("policy", "validate", file).exit_code == 0
+    tried = run("policy", "set", file, "--dry-run")
+    assert ("nothing is written" in tried.output, text_of(account)) == (True, FIRST)
+    done = run("policy", "set", file)
+    assert done.exit_code == 0, done.output
+    assert 'modes.set_timeout: "auto" -> "ask"' in done.output
+    assert "limits.cooldown_s: 3600 -> 60" in done.output
+    assert parse_policy(text_of(account)) == parse_policy(text)
+    ((kind, summary),) = acts(account)
+    assert (kind, "cooldown_s: 3600 -> 60" in summary) == (RecordKind.POLICY_SET, True)
+
+
+def test_in_the_place_of_an_unreadable_policy_a_readable_one_may_be_set(
+    account: Account, run: Run, tmp_path: Path
+) -> None:
+    account.clients.ssm.put_parameter(Name=PARAMETER, Value="{", Overwrite=True)
+    shown = run("policy", "show")
+    assert (shown.exit_code, "Invalid JSON" in shown.stderr) == (1, True)
+    done = run("policy", "set", written(tmp_path, FIRST))
+    assert (done.exit_code, text_of(account)) == (0, FIRST)
+    assert "so far only observing" in done.stderr
+
+
+def test_a_policy_that_the_parameter_does_not_hold_is_refused(
+    account: Account, run: Run, tmp_path: Path
+) -> None:
+    names = [f"NAME_{number}" for number in range(500)]
+    refused = run("policy", "set", written(tmp_path, json.dumps({"env": {"allow": names}})))
+    assert (refused.exit_code, text_of(account)) == (1, FIRST)
+    assert "the parameter holds 4096" in refused.stderr

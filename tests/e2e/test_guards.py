@@ -1,0 +1,142 @@
+"""What holds writes back, in a real account: pause, policy commands, put back, cooldown, a storm.
+
+One lab for all, in the order of the file: the storm comes last, for it makes every repair ask.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autorepair_lab.lab import PROJECT, Lab
+from autorepair_lab.patient import Patient, read_patient
+from autorepair_lab.row import Row
+
+AUTOREPAIR = Path(sys.executable).with_name("autorepair")
+PATIENCE_S = 60
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with Lab() as running:
+        yield running
+
+
+def run(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as an operator does, with nothing but the exports that the lab prints."""
+    return subprocess.run(
+        [AUTOREPAIR, *arguments],
+        env={"PATH": os.environ["PATH"], **lab.ready.exports()},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def admitted(lab: Lab, kind: str, name: str, **policy: object) -> Patient:
+    plain = read_patient(PROJECT / "lab" / "patients" / kind)
+    patient = plain.model_copy(update={"name": name, "policy": policy})
+    lab.ward.admit(patient)
+    return patient
+
+
+def decision_of(lab: Lab, row: Row) -> dict[str, Any]:
+    """Give what the last decision of an incident recorded."""
+    shown = json.loads(run(lab, "show", str(row.incident), "--json").stdout)
+    decided = [r["entry"] for r in shown["records"] if r["entry"]["kind"] == "action_decided"]
+    return dict(decided[-1]["data"])
+
+
+def test_a_pause_by_the_command_holds_and_is_recorded_with_who_and_why(lab: Lab) -> None:
+    patient = admitted(lab, "slow-invoice", "paused-invoice")
+    paused = run(lab, "pause", "--reason", "migration, until Friday")
+    assert (paused.returncode, "migration" in paused.stdout) == (0, True), paused.stderr
+    row = lab.ward.run(patient.name)
+    assert (row.outcome, row.before == row.after) == ("escalated", True)
+    reason = decision_of(lab, row)["reason"]
+    assert "arn:aws:" in reason
+    assert "migration, until Friday" in reason
+    assert run(lab, "resume").returncode == 0
+    assert "not paused" in run(lab, "resume").stdout
+    verified = run(lab, "audit", "verify", "--since", "1h")
+    assert verified.returncode == 0, verified.stderr
+    assert "operators-" not in run(lab, "incidents", "--json").stdout
+
+
+def test_a_policy_is_set_by_the_command_and_a_faulty_one_is_refused(
+    lab: Lab, tmp_path: Path
+) -> None:
+    before = json.loads(run(lab, "policy", "show", "--text").stdout)
+    wrong, right = tmp_path / "wrong.json", tmp_path / "right.json"
+    wrong.write_text(json.dumps({**before, "settle": 3}))
+    refused = run(lab, "policy", "set", str(wrong))
+    assert refused.returncode == 1
+    assert "settle: " in refused.stderr
+    right.write_text(json.dumps({**before, "settle_s": 2}))
+    assert "settle_s: 1 -> 2" in run(lab, "policy", "set", str(right)).stdout
+    assert json.loads(run(lab, "policy", "show", "--text").stdout)["settle_s"] == 2
+
+
+def test_what_was_put_back_by_a_person_is_escalated_with_its_history(lab: Lab) -> None:
+    patient = admitted(lab, "slow-invoice", "put-back-invoice")
+    first = lab.ward.run(patient.name)
+    assert first.outcome == "repaired", first
+    lab.clients.lambda_.update_function_configuration(FunctionName=patient.function_name, Timeout=2)
+    again = lab.ward.run(patient.name)
+    assert (again.outcome, again.before == again.after) == ("escalated", True), again
+    refusal = decision_of(lab, again)["refusal"]
+    assert refusal["code"] == "put_back"
+    assert str(first.incident) in refusal["why"]
+
+
+def test_a_second_repair_of_a_function_waits_for_the_cooldown(lab: Lab) -> None:
+    patient = admitted(lab, "slow-invoice", "cooling-invoice", limits={"cooldown_s": 3600})
+    first = lab.ward.run(patient.name)
+    assert first.outcome == "repaired", first
+    # Another value than before the repair: not put back, but short again.
+    lab.clients.lambda_.update_function_configuration(FunctionName=patient.function_name, Timeout=1)
+    again = lab.ward.run(patient.name)
+    assert (again.outcome, again.before == again.after) == ("escalated", True), again
+    refusal = decision_of(lab, again)["refusal"]
+    assert refusal["code"] == "cooldown"
+    assert refusal["allowed_at"] is not None
+
+
+def test_a_storm_makes_repairs_ask_and_people_are_told_once(lab: Lab) -> None:
+    policy = {"breaker": {"same_cause_functions": 4}, "approval": {"timeout_s": 3}}
+    names = [f"storm-{number}" for number in range(6)]
+    for name in names:
+        admitted(lab, "slow-invoice", name, **policy)
+    with ThreadPoolExecutor(len(names)) as pool:
+        rows = list(pool.map(lab.ward.run, names))
+    asked = [row for row in rows if row.outcome == "expired"]
+    assert asked, rows
+    for row in asked:
+        decision = decision_of(lab, row)
+        assert decision["refusal"]["code"] == "breaker"
+        assert "timeout_too_low on" in decision["reason"]
+        assert row.before == row.after
+    assert {row.outcome for row in rows} <= {"expired", "repaired"}
+    assert len(_storm_messages(lab)) == 1
+
+
+def _storm_messages(lab: Lab) -> list[str]:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        found = [
+            m["message"] for m in lab.account.inbox() if "breaker tripped" in str(m["subject"])
+        ]
+        if found:
+            return found
+        time.sleep(0.5)
+    return []

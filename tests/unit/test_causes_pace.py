@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+
+from autorepair.causes.starvation import CPU_STARVED
+from autorepair.causes.timing import TIMEOUT_TOO_LOW
+from autorepair.causes.weighing import diagnose
+from autorepair.domain.diagnosis import RootCause
+from unit.around import changed, series, with_alarm, with_metrics
+from unit.logbook import START, Logbook
+
+FORGED = "INIT_REPORT Init Duration: 9999.52 ms\tPhase: init\tStatus: timeout"
+
+
+def rollup(*, before: int = 500, after: int = 500, good_s: float = 12) -> Logbook:
+    """Write a log of runs that count to a known end, and of later ones cut on the way."""
+    log = Logbook(timeout_s=60)
+    for _ in range(10):
+        half = [(good_s / 2, f"{before // 2} of {before} rows written")]
+        log.call(good_s * 1000, says=half)
+    for _ in range(5):
+        log.time_out(
+            [(at, f"{int(after * at / 200)} of {after} rows written") for at in (20, 40, 55)]
+        )
+    return log
+
+
+def test_as_much_work_that_took_a_fraction_before_is_somebody_elses_slowness() -> None:
+    diagnosis = diagnose(rollup().evidence())
+    assert diagnosis.root_cause is RootCause.DOWNSTREAM_SLOW
+    assert diagnosis.need is None
+
+
+@pytest.mark.parametrize("grown", [{"after": 2500}, {"good_s": 40}])
+def test_work_that_grew_or_always_took_that_long_needs_more_time(grown: dict[str, int]) -> None:
+    finding = TIMEOUT_TOO_LOW.diagnose(rollup(**grown).evidence())
+    assert finding is not None
+    assert finding.cause is RootCause.TIMEOUT_TOO_LOW
+    assert finding.need is not None
+
+
+def usual(*, first_s: float) -> Logbook:
+    """Write a log of calls that spend most of their time with a carrier."""
+    log = Logbook(timeout_s=10)
+    for n in range(24):
+        lasts = first_s if n < 12 else 7.0 + n % 6 / 2
+        log.call(lasts * 1000, says=[(0.1, "calling carrier"), (lasts - 0.1, "label printed")])
+        if n > 12 and n % 3 == 0:
+            log.time_out([(0.1, "calling carrier")])
+    return log
+
+
+def test_calls_that_always_took_most_of_the_time_need_more_of_it() -> None:
+    diagnosis = diagnose(usual(first_s=8.5).evidence())
+    assert diagnosis.root_cause is RootCause.TIMEOUT_TOO_LOW
+    assert diagnosis.need is not None
+
+
+def test_calls_that_became_slow_do_not_get_more_time() -> None:
+    assert diagnose(usual(first_s=0.8).evidence()).need is None
+    evidence = usual(first_s=8.5).evidence()
+    longer_ago = series("Duration", "Average", [400.0] * 20 + [8500.0] * 10)
+    assert diagnose(with_metrics(evidence, longer_ago)).need is None
+
+
+def test_a_cut_cold_start_that_an_invocation_itself_tells_of_is_not_believed() -> None:
+    log = Logbook(timeout_s=10)
+    log.succeed(9100, 8700, 9900)
+    for _ in range(4):
+        log.time_out([(0.1, FORGED)])
+    diagnosis = diagnose(log.evidence())
+    assert diagnosis.root_cause is RootCause.TIMEOUT_TOO_LOW
+
+
+@pytest.mark.parametrize("words", ["db_ms={} render_ms=84", '{{"fetchMs": {}, "renderMs": 84}}'])
+def test_time_that_a_named_part_took_is_not_the_processors(words: str) -> None:
+    log = Logbook(memory_mb=256, timeout_s=29)
+    for took in (15_000, 18_000, 19_000, 18_500):
+        log.call(took + 200, says=[(took / 1000 + 0.1, words.format(took))])
+    lowered = changed("memory_mb", 512, 256, at=START)
+    evidence = with_alarm(log.evidence(changes=[lowered]), "Duration")
+    assert CPU_STARVED.diagnose(evidence) is None
+    idle = Logbook(memory_mb=256, timeout_s=29)
+    idle.succeed(15_200, 18_200, 19_200, 18_700)
+    evidence = with_alarm(idle.evidence(changes=[lowered]), "Duration")
+    assert CPU_STARVED.diagnose(evidence) is not None
