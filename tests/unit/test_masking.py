@@ -66,6 +66,14 @@ def test_a_mask_that_a_stranger_wrote_shields_nothing() -> None:
     assert "Tr0ub4dor" not in masked
 
 
+def test_a_secret_behind_the_escapes_of_json_is_masked() -> None:
+    line = r'{"message":"{\u0022password\u0022:\u0022Tr0ub4dor-Zq93\u0022} key=ab\u002B9Zq93xW"}'
+    masked = MASKER.mask(line)
+    assert "Tr0ub4dor" not in masked
+    assert json.loads(masked)["message"].startswith('{"password":"[masked-')
+    assert "9Zq93xW" not in MASKER.mask(r"password=abcd1234\u002B9Zq93xW")
+
+
 def test_another_key_gives_another_mask() -> None:
     line = "password=Tr0ub4dor"
     assert Masker(b"another").mask(line) != MASKER.mask(line)

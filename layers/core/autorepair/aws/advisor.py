@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 # What botocore's parser raises on a body that is JSON and of another form than the API's.
-_UNREADABLE = (ResponseParserError, AttributeError, TypeError, ValueError)
+_UNREADABLE = (ResponseParserError, AttributeError, TypeError, ValueError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class BedrockAdvisor:
         """Find passages; a Knowledge Base that cannot be read is no reason to ask without any."""
         try:
             return self._runbooks.about(evidence, catalogue)
-        except AutoRepairError as error:
+        except (AutoRepairError, *_UNREADABLE) as error:
             _log.warning("the packaged runbooks are used: %s", error)
             return PackagedRunbooks().about(evidence, catalogue)
 

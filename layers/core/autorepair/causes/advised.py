@@ -8,7 +8,7 @@ from functools import cache
 from autorepair.causes.bearing import BEARINGS, bears_on, telling_line
 from autorepair.causes.registry import CAUSES
 from autorepair.causes.witnesses import words_of
-from autorepair.domain.advice import cited_in_vain
+from autorepair.domain.advice import cited_in_vain, harmless
 from autorepair.domain.catalogue import CatalogueEntry
 from autorepair.domain.diagnosis import Advice, EnvironmentNeed, RootCause
 from autorepair.domain.evidence import DeclaredVariable, Evidence
@@ -35,8 +35,8 @@ def catalogue() -> tuple[CatalogueEntry, ...]:
 def objection_to(advice: Advice, evidence: Evidence) -> str | None:
     """Say why the advice does not count; None where it does.
 
-    It counts when its cause is in the catalogue, everything it cites exists, and at least one
-    piece of that carries a signal for the cause.
+    It counts when its cause is in the catalogue, and everything it cites exists and carries a
+    signal for the cause.
     """
     cause = advice.root_cause
     if cause not in {entry.label for entry in catalogue()}:
@@ -44,10 +44,14 @@ def objection_to(advice: Advice, evidence: Evidence) -> str | None:
     if not advice.cites:
         return f"it named {cause.value} without evidence"
     if missing := cited_in_vain(evidence, advice.cites):
-        listed = ", ".join(one[:60] for one in missing[:_MOST_LISTED])
+        listed = ", ".join(harmless(one[:60]) for one in missing[:_MOST_LISTED])
         return f"it named {cause.value} without evidence: what it cites does not exist ({listed})"
-    if not any(bears_on(cause, evidence, cite) for cite in advice.cites):
+    idle = [cite for cite in advice.cites if not bears_on(cause, evidence, cite)]
+    if len(idle) == len(advice.cites):
         return f"nothing that it cites carries a signal for {cause.value}"
+    if idle:
+        listed = ", ".join(harmless(one[:60]) for one in idle[:_MOST_LISTED])
+        return f"not all that it cites carries a signal for {cause.value}: not {listed}"
     return None
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from autorepair.causes.calibration import interval_at
 from autorepair.causes.cause import Cause, Reach
+from autorepair.causes.reach import within_reach
 from autorepair.causes.registry import CAUSES
 from autorepair.domain.diagnosis import Diagnosis, Finding, RootCause
 from autorepair.domain.evidence import Evidence, MetricSeries
@@ -37,6 +38,7 @@ def diagnose(evidence: Evidence, *, causes: Iterable[Cause] = CAUSES) -> Diagnos
     `insufficient_evidence` where too little was there to look at.
     """
     failing_versions = _failing_versions(evidence)
+    evidence = within_reach(evidence)
     if failing_versions == (_LATEST,):
         # Another version runs another configuration: what it does shows nothing of this one.
         evidence = evidence.of_version(_LATEST)

@@ -25,6 +25,7 @@ MOST_OUTPUT_TOKENS = 4_096
 MOST_RUNBOOK_CHARACTERS = 6_000
 _MOST_CITES = 8
 _LONGEST_WHY, _LONGEST_KEPT = 2_000, 400
+_LONGEST_ID = 400
 _LONGEST_QUERY = 900
 _MOST_QUERIED = 5
 # A person who is asked to agree reads these words: no link of a stranger's may be among them.
@@ -65,7 +66,8 @@ class Answer(Value):
     why: Annotated[str, Field(min_length=1, max_length=_LONGEST_WHY)] = Field(
         description="In one or two sentences: why the cited evidence shows this cause."
     )
-    cites: tuple[str, ...] = Field(
+    # Constrained one by one: only then pydantic refuses what no encoding can carry.
+    cites: tuple[Annotated[str, Field(min_length=1, max_length=_LONGEST_ID)], ...] = Field(
         max_length=_MOST_CITES, description="The ids of the evidence that shows it."
     )
 
@@ -140,9 +142,8 @@ def read_answer(given: object, ids: Mapping[str, str]) -> Answer:
     except ValidationError as error:
         # The answer is not quoted: it may hold anything.
         faults = sorted({".".join(map(str, fault["loc"])) or "input" for fault in error.errors()})
-        raise AdviceUnusableError(
-            f"the answer is not what the tool asks for: {clipped(', '.join(faults), 80, 0)}"
-        ) from None
+        told = harmless(clipped(", ".join(faults), 80, 0))
+        raise AdviceUnusableError(f"the answer is not what the tool asks for: {told}") from None
     cites = tuple(dict.fromkeys(ids.get(cite, cite) for cite in answer.cites))
     return answer.model_copy(update={"why": harmless(answer.why), "cites": cites})
 

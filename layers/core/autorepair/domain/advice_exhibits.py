@@ -31,7 +31,7 @@ _LAST_LINES = 4
 _MOST_INVOCATIONS = 12
 # What is not seen, or ends a line for some reader: text that hides from people is not for a model.
 HIDDEN = re.compile(
-    r"[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
 )
 _VARYING = re.compile(r"[0-9a-f]{6,64}|\d{1,20}", re.IGNORECASE)
 

@@ -13,6 +13,7 @@ from autorepair.domain.secret_patterns import PERSONAL, SECRETS, Pattern
 
 _SHOWN, _CHECK = 8, 4
 _MASK = re.compile(r"\[masked-[a-z_]{1,30}-([0-9a-f]{8})([0-9a-f]{4})\]")
+_ESCAPED = re.compile(r"(?<!\\)((?:\\\\){0,8})\\u00(2[0-9a-f]|3[0-9a-f]|40)", re.IGNORECASE)
 # A second look finds what only stood out once its neighbour was gone; a third never found more.
 _MOST_LOOKS = 3
 _LEAST_LEFT = 3
@@ -32,6 +33,7 @@ class Masker:
         it, so the same value is recognised wherever it stands under the same key; four are a check
         of the mask itself, so that a mask which a stranger wrote into a log shields nothing.
         """
+        text = _unescaped(text)
         for _ in range(_MOST_LOOKS):
             masked = self._masked_once(text)
             if masked == text:
@@ -66,6 +68,19 @@ class Masker:
     def _digest(self, value: str) -> str:
         body = value.encode(errors="surrogatepass")
         return hmac.new(self._key, body, hashlib.sha256).hexdigest()
+
+
+def _unescaped(text: str) -> str:
+    """Write out what JSON spells as escapes (.NET does so for quotes): a secret may hide in them.
+
+    The text stays the JSON that it was.
+    """
+    return _ESCAPED.sub(_written_out, text) if "\\u00" in text else text
+
+
+def _written_out(match: re.Match[str]) -> str:
+    character = chr(int(match[2], 16))
+    return f'{match[1]}\\"' if character == '"' else f"{match[1]}{character}"
 
 
 def _apart(spans: Iterable[_Span], taken: list[tuple[int, int]]) -> Iterator[_Span]:

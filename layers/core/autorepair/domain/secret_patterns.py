@@ -220,7 +220,7 @@ SECRETS: tuple[Pattern, ...] = (
     _named(
         "secret",
         _NAMES,
-        rf"(?i:{_TELLING})\s{{0,4}}[:\uff1a]\s{{0,12}}(?P<s>(?:[^\s\"'`,;&}})\]\\]|\](?=\w)){{6,4000}})",
+        rf"(?<!:)(?i:{_TELLING})\s{{0,4}}[:\uff1a]\s{{0,12}}(?P<s>(?:[^\s\"'`,;&}})\]\\]|\](?=\w)){{6,4000}})",
         is_told_value,
     ),
     _named(

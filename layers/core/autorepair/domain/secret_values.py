@@ -76,7 +76,8 @@ def is_random(text: str) -> bool:
 def is_key_row(text: str) -> bool:
     """Whether a line alone is a row of a key in base64: a hash in hex has no capitals."""
     row = text.strip()
-    return any(c.isupper() for c in row) and any(c.islower() for c in row) and is_random(row)
+    has_mix = any(c.isupper() for c in row) and any(c.islower() for c in row)
+    return has_mix and any(c.isdigit() for c in row) and entropy_of(row) >= _ENTROPY
 
 
 def is_bearer(text: str) -> bool:
