@@ -1,8 +1,10 @@
-"""How thoroughly properties are tested: as a rule with 100 examples each, on request with more."""
+"""Tests never time: an example may take as long as a busy machine needs."""
 
 from __future__ import annotations
 
 from hypothesis import settings
 
+settings.register_profile("untimed", deadline=None)
 # Not "ci": Hypothesis loads a profile of that name by itself wherever CI is set.
 settings.register_profile("thorough", max_examples=10_000, deadline=None)
+settings.load_profile("untimed")
