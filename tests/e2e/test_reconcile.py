@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SCHEDULE = "lambda-auto-repair-reconcile-dev"
 FUNCTION = "lambda-auto-repair-reconcile-dev"
-PATIENCE_S = 90
+PATIENCE_S = 180
 # Long windows: an execution that watches a repair has to stand still to be aborted.
 WATCHES = {"verification": {"window_s": 600, "max_windows": 3, "min_invocations": 4}}
 
