@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from autorepair.views.evidence_text import shares_between
 from autorepair_cli.recorded.advisors import advisor_named
 from autorepair_cli.recorded.answer import line_of
 from autorepair_cli.recorded.case import Expected
@@ -69,6 +70,8 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     evidence, diagnosis, decision = run
     source = diagnosis.source
     cause = f"{diagnosis.root_cause.value} ({diagnosis.confidence:.0%}, {source})"
+    if diagnosis.confidence_interval is not None:
+        cause += f"; of diagnoses this sure, right: {shares_between(diagnosis.confidence_interval)}"
     found = f"{len(evidence.invocations)} invocations, {len(evidence.failures)} failed, "
     found += f"{len(evidence.log_lines)} log lines, {len(evidence.changes)} recent changes, "
     return [

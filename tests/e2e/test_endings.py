@@ -13,10 +13,10 @@ from autorepair_lab.account.call import Call, ErrorReply, Reply
 from autorepair_lab.lab import PROJECT, Lab
 from autorepair_lab.patient import Patient, read_patient
 from autorepair_lab.row import Row
+from e2e.waiting import until
 
 SCHEDULE = "lambda-auto-repair-reconcile-dev"
 ALARM_RULE = "lambda-auto-repair-alarms-dev"
-PATIENCE_S = 90
 UNDECRYPTABLE = {
     "ErrorCode": "AccessDeniedException",
     "Message": "Lambda was unable to decrypt the environment variables because KMS access was "
@@ -61,16 +61,6 @@ def admitted(lab: Lab, kind: str, name: str, **changes: Any) -> Patient:  # noqa
     patient = plain.model_copy(update={"name": name, **changes})
     lab.ward.admit(patient)
     return patient
-
-
-def until(condition: Callable[[], Any], what: str) -> Any:  # noqa: ANN401 - whatever is found
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"in vain waited for {what}")
 
 
 def records(lab: Lab, row: Row) -> list[dict[str, Any]]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ import pytest
 from autorepair_lab.account.call import Call
 from autorepair_lab.lab import PROJECT, Lab
 from autorepair_lab.patient import Patient, read_patient
+from e2e.waiting import until
 
 BAD_RELEASE = PROJECT / "lab" / "patients" / "bad-release"
-PATIENCE_S = 120
 
 FULL = """
 def handler(event, context):
@@ -79,15 +78,6 @@ def recorded(lab: Lab, patient: Patient, kind: str) -> list[dict[str, Any]]:
     )["Items"]
     ordered = sorted(found, key=lambda one: int(one["seq"]["N"]))
     return [dict(one) for one in ordered if one["kind"]["S"] == kind]
-
-
-def until(condition: Callable[[], Any], what: str) -> Any:  # noqa: ANN401 - whatever is found
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"in vain waited for {what}")
 
 
 def test_an_alias_goes_forward_again_when_going_back_did_not_help(lab: Lab, tmp_path: Path) -> None:

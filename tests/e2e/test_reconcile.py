@@ -15,13 +15,13 @@ from autorepair_lab.account.faults import FaultPlan, parse_faults
 from autorepair_lab.clients import DUMMY_KEY
 from autorepair_lab.lab import PROJECT, REGION, Lab
 from autorepair_lab.patient import Patient, read_patient
+from e2e.waiting import until
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
 SCHEDULE = "lambda-auto-repair-reconcile-dev"
 FUNCTION = "lambda-auto-repair-reconcile-dev"
-PATIENCE_S = 180
 # Long windows: an execution that watches a repair has to stand still to be aborted.
 WATCHES = {"verification": {"window_s": 600, "max_windows": 3, "min_invocations": 4}}
 
@@ -44,16 +44,6 @@ def admitted(lab: Lab, name: str, **changes: Any) -> Patient:  # noqa: ANN401 - 
     patient = plain.model_copy(update={"name": name, **changes})
     lab.ward.admit(patient)
     return patient
-
-
-def until(condition: Callable[[], Any], what: str) -> Any:  # noqa: ANN401 - whatever is found
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"in vain waited for {what}")
 
 
 def records(lab: Lab, patient: Patient) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ KEY_ERROR = (
         ("took 3 of 12 pages", "took 9 of 800 pages"),
         (f"at {AT} it broke", "at 2026-03-05 11:12:13,456 it broke"),
         ("GET https://a.example/v1/7?x=1 failed", "GET https://a.example/v2/8 failed"),
-        ("no file /tmp/work/17/a.txt", "no file /tmp/other/b.txt"),
+        ("no file /tmp/job/17/a.txt", "no file /tmp/other/b.txt"),
         ("digest deadbeef0123 differs", "digest 0123456789abcdef differs"),
         ("mail to ann@a.example bounced", "mail to bob@b.example bounced"),
         ("at 0x7f3a", "at 0x1"),

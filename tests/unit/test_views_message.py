@@ -358,3 +358,12 @@ def test_an_abort_that_leaves_a_change_in_place_is_loud() -> None:
 def test_one_of_a_unit_is_told_in_the_singular(seconds: int, told: str) -> None:
     asked = course(decision=decision(action="ask", approval_timeout_s=seconds))
     assert f"expires after: {told}" in approval_message(asked).body
+
+
+def test_how_often_a_diagnosis_this_sure_is_right_is_told_in_both_languages() -> None:
+    found = DIAGNOSIS.model_copy(update={"confidence_interval": (0.824, 0.961)})
+    body = result_message(course(diagnosis=found), Outcome.ESCALATED).body
+    assert "of diagnoses this sure, right 82%-96%" in body
+    assert "实测正确率 82%-96%" in body
+    unmeasured = DIAGNOSIS.model_copy(update={"confidence_interval": None})
+    assert "this sure" not in result_message(course(diagnosis=unmeasured), Outcome.ESCALATED).body

@@ -49,7 +49,7 @@ ServiceName = Literal[
 
 
 # A model takes its time, so it is waited for longer and tried less often. At worst all tries of
-# both take 105 seconds; DiagnoseIssue has 120.
+# both take 105 seconds; DiagnoseIssue has 300.
 _SLOWER: Mapping[ServiceName, Mapping[str, Any]] = {
     "bedrock-runtime": {
         "read_timeout": 28,

@@ -18,7 +18,7 @@ from autorepair.domain.value import Value
 
 TOOL = "name_the_root_cause"
 CHARACTERS_PER_TOKEN = 3
-"""An estimate on the careful side: English takes four to five a token, logs about three."""
+"""An estimate: English takes four to five a token, logs about three; Chinese takes one or less."""
 MOST_INPUT_TOKENS = 16_000
 MOST_OUTPUT_TOKENS = 4_096
 """The answer takes some two hundred; models that think first count that in."""

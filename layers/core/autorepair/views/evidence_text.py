@@ -45,6 +45,11 @@ def evidence_lines(evidence: Evidence, diagnosis: Diagnosis | None) -> tuple[str
     )
 
 
+def shares_between(interval: tuple[float, float]) -> str:
+    """Give an interval of shares in whole percent."""
+    return f"{interval[0]:.0%}-{interval[1]:.0%}"
+
+
 def _span(evidence: Evidence) -> str:
     span = f"{evidence.window_start:%Y-%m-%d %H:%M} to {evidence.window_end:%H:%M} UTC"
     return f"{len(evidence.invocations)} invocations, {len(evidence.failures)} failed, {span}"

@@ -19,11 +19,12 @@ from autorepair.domain.change import (
     VariableSource,
 )
 from autorepair.domain.course import Course
-from autorepair.domain.diagnosis import RootCause
+from autorepair.domain.diagnosis import Diagnosis, RootCause
 from autorepair.domain.evidence import EvidenceSummary
 from autorepair.domain.failure import Undo
 from autorepair.domain.incident import Incident, Outcome
 from autorepair.domain.verification import Verification
+from autorepair.views.evidence_text import shares_between
 from autorepair.views.texts import CHINESE, ENGLISH, Language
 
 LONGEST_SUBJECT = 99
@@ -220,6 +221,11 @@ def _span(seconds: int, words: Language) -> str:
     return f"{count} {words.labels[label if count == '1' else f'{label}s']}"
 
 
+def _measured(diagnosis: Diagnosis, words: Language) -> str:
+    interval = diagnosis.confidence_interval
+    return f"{words.labels['measured']} {shares_between(interval)}" if interval else ""
+
+
 def _diagnosis_lines(course: Course, words: Language) -> list[str]:
     diagnosis, evidence = course.diagnosis, course.evidence
     if diagnosis is None:
@@ -229,7 +235,8 @@ def _diagnosis_lines(course: Course, words: Language) -> list[str]:
             words,
             "cause",
             f"{words.causes[diagnosis.root_cause]} [{diagnosis.root_cause.value}], "
-            f"{words.labels['confidence']} {diagnosis.confidence:.0%}",
+            f"{words.labels['confidence']} {diagnosis.confidence:.0%}"
+            f"{_measured(diagnosis, words)}",
         ),
         _line(words, "why", diagnosis.why),
     ]

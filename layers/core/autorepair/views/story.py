@@ -14,6 +14,7 @@ from autorepair.domain.evidence import EvidenceSummary
 from autorepair.domain.incident import Outcome
 from autorepair.domain.value import Instant, Value
 from autorepair.domain.verification import Verification
+from autorepair.views.evidence_text import shares_between
 from autorepair.views.message import PLAN_HASH_SHOWN, described, environment_option
 
 Records = tuple[AuditRecord, ...]
@@ -195,10 +196,14 @@ def _of_evidence(data: dict[str, Any]) -> tuple[str, ...]:
 
 def _of_diagnosis(data: dict[str, Any]) -> tuple[str, ...]:
     diagnosis = Diagnosis.model_validate(data)
+    interval = diagnosis.confidence_interval
+    measured = (f"of diagnoses this sure, right: {shares_between(interval)}",) if interval else ()
     if diagnosis.quotes:
-        return tuple(f"evidence cited: {quote}" for quote in diagnosis.quotes)
+        return (*measured, *(f"evidence cited: {quote}" for quote in diagnosis.quotes))
+    if not diagnosis.cites:
+        return measured
     cites = ", ".join(diagnosis.cites)
-    return (f"evidence cited (ids; --evidence tells their words): {cites}",) if cites else ()
+    return (*measured, f"evidence cited (ids; --evidence tells their words): {cites}")
 
 
 def _of_decision(data: dict[str, Any]) -> tuple[str, ...]:

@@ -1,0 +1,20 @@
+"""Waiting for what a running lab does by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+PATIENCE_S = 180
+
+
+def until(condition: Callable[[], Any], what: str) -> Any:  # noqa: ANN401 - whatever is found
+    """Give what the condition finds; a busy machine takes its time."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"in vain waited for {what}")
