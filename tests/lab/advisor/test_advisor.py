@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import boto3
@@ -15,7 +14,7 @@ from autorepair.aws.clients import Clients
 from autorepair.domain.change import DeclaredSource, EnvironmentSetting
 from autorepair.domain.diagnosis import RootCause
 from autorepair.domain.evidence import LogLine
-from lab.account_support import Lab, running_lab
+from lab.account_support import Lab
 from lab.advisor_support import (
     INJECTED,
     MODEL,
@@ -30,34 +29,6 @@ from lab.advisor_support import (
 )
 from unit.builders import INCIDENT, invocation
 from unit.fakes import NOW
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("advisor")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def ear(lab: Lab) -> Eavesdropper:
-    made = Eavesdropper()
-    lab.account.add_interceptor(made)
-    return made
-
-
-@pytest.fixture
-def clients(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Clients:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", lab.account.endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    return Clients("us-east-1")
-
-
-@pytest.fixture
-def advisor(clients: Clients, ear: Eavesdropper) -> BedrockAdvisor:
-    ear.asked.clear()
-    ear.looked_up.clear()
-    return BedrockAdvisor(clients.bedrock_runtime, PackagedRunbooks(), model_id=MODEL)
 
 
 def test_a_good_answer_is_heard_and_a_person_is_asked_whatever_the_policy(

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-
-import pytest
 
 from autorepair.aws.advisor import BedrockAdvisor, Guardrail
 from autorepair.aws.advisor_runbooks import KnowledgeBaseRunbooks, PackagedRunbooks, Runbooks
@@ -15,7 +12,7 @@ from autorepair.aws.clients import Clients
 from autorepair.aws.digests import Digester
 from autorepair.aws.evidence_store import S3EvidenceStore
 from autorepair.domain.diagnosis import RootCause
-from lab.account_support import Lab, running_lab
+from lab.account_support import Lab
 from lab.advisor_support import (
     MODEL,
     REFUSAL,
@@ -27,34 +24,6 @@ from lab.advisor_support import (
     steps_run,
     tool,
 )
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("advisor")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def ear(lab: Lab) -> Eavesdropper:
-    made = Eavesdropper()
-    lab.account.add_interceptor(made)
-    return made
-
-
-@pytest.fixture
-def clients(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Clients:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", lab.account.endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    return Clients("us-east-1")
-
-
-@pytest.fixture
-def advisor(clients: Clients, ear: Eavesdropper) -> BedrockAdvisor:
-    ear.asked.clear()
-    ear.looked_up.clear()
-    return BedrockAdvisor(clients.bedrock_runtime, PackagedRunbooks(), model_id=MODEL)
 
 
 def test_the_model_is_made_to_answer_through_the_tool(
@@ -187,6 +156,6 @@ def test_nobody_is_asked_where_a_rule_has_proof(
 
 
 def test_the_packaged_runbooks_are_those_of_the_project() -> None:
-    project = Path(__file__).parents[2]
+    project = Path(__file__).parents[3]
     packaged = project / "layers" / "core" / "autorepair" / "knowledge"
     assert packaged.resolve() == project / "knowledge"
