@@ -1,8 +1,8 @@
-"""How much of a log the rules search: its two ends, so that a diagnosis ends in time."""
+"""How much of a log the rules search, so that a diagnosis ends in time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from autorepair.domain.evidence import Evidence, LogLine
 
@@ -11,19 +11,37 @@ _MOST_TEXT = 1_000_000
 
 
 def within_reach(evidence: Evidence) -> Evidence:
-    """Give the evidence with the words of its first and last invocations, half of the room each.
+    """Give the evidence with at most a million characters of log, in their order.
 
-    The figures of all invocations stay. Untouched where the log is not longer than is searched.
+    Half of the room is for what failed invocations say, and what no invocation says; the other
+    half is for the rest, since a word that successes say as well proves nothing. Of each the
+    first and the last are kept. What one half leaves free is the other's. The figures of all
+    invocations stay. Untouched where the log is not longer than is searched.
     """
-    if sum(len(line.message) for line in evidence.log_lines) <= _MOST_TEXT:
+    lines = evidence.log_lines
+    if _length(lines) <= _MOST_TEXT:
         return evidence
-    first = _fitting(evidence.log_lines)
-    last = _fitting(reversed(evidence.log_lines[len(first) :]))
-    return evidence.model_copy(update={"log_lines": (*first, *reversed(last))})
+    well = {i.request_id for i in evidence.invocations if not i.has_failed}
+    telling = [line for line in lines if line.request_id not in well]
+    other = [line for line in lines if line.request_id in well]
+    kept = _both_ends(telling, max(_MOST_TEXT // 2, _MOST_TEXT - _length(other)))
+    kept += _both_ends(other, _MOST_TEXT - _length(kept))
+    ids = {id(line) for line in kept}
+    return evidence.model_copy(update={"log_lines": tuple(x for x in lines if id(x) in ids)})
 
 
-def _fitting(lines: Iterable[LogLine]) -> list[LogLine]:
-    room = _MOST_TEXT // 2
+def _length(lines: Iterable[LogLine]) -> int:
+    return sum(len(line.message) for line in lines)
+
+
+def _both_ends(lines: Sequence[LogLine], room: int) -> list[LogLine]:
+    if _length(lines) <= room:
+        return list(lines)
+    first = _fitting(lines, room // 2)
+    return first + _fitting(reversed(lines[len(first) :]), room // 2)
+
+
+def _fitting(lines: Iterable[LogLine], room: int) -> list[LogLine]:
     kept: list[LogLine] = []
     for line in lines:
         room -= len(line.message)
