@@ -34,7 +34,7 @@ from autorepair.domain.standing import standing, with_setting
 from autorepair.repairs.guardrails import decide
 from autorepair.repairs.planner import Surroundings
 from autorepair.repairs.registry import plan
-from unit.logbook import TARGET, configured, diagnosed
+from unit.logbook import TARGET, configured, diagnosed, summed_up
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 VERSIONS = ("40", "41", "42")
@@ -237,7 +237,7 @@ def test_no_guardrail_has_to_stop_what_a_planner_made_under_the_same_policy(
         configuration,
         step=1,
         history=History(incident_id="inc-1"),
-        gaps=(),
+        seen=summed_up(),
         now=NOON,
     )
     assert decision.action == "apply"
@@ -248,7 +248,7 @@ def test_no_guardrail_has_to_stop_what_a_planner_made_under_the_same_policy(
         configuration,
         step=1,
         history=History(incident_id="inc-1"),
-        gaps=(),
+        seen=summed_up(),
         now=NOON,
     )
     # Taking back is not repairing: no size is lowered on the strength of a diagnosis.

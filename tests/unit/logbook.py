@@ -8,7 +8,14 @@ from typing import Literal
 
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.diagnosis import Diagnosis, Finding, Need, RootCause
-from autorepair.domain.evidence import Caller, DeclaredVariable, Evidence, Gap, RecentChange
+from autorepair.domain.evidence import (
+    Caller,
+    DeclaredVariable,
+    Evidence,
+    EvidenceSummary,
+    Gap,
+    RecentChange,
+)
 from autorepair.domain.incident import Target
 from autorepair.domain.log_format import RawEvent, assemble
 
@@ -47,6 +54,22 @@ def diagnosed(
         need=need,
         is_repairable=True,
         failing_versions=("$LATEST",),
+    )
+    return plain.model_copy(update=changes)
+
+
+def summed_up(**changes: object) -> EvidenceSummary:
+    plain = EvidenceSummary(
+        bucket="evidence",
+        key="inc-1.json",
+        sha256="0" * 64,
+        collected_at=START,
+        window_start=START - timedelta(minutes=15),
+        window_end=START,
+        invocations=10,
+        failures=6,
+        log_lines=40,
+        gaps=(),
     )
     return plain.model_copy(update=changes)
 

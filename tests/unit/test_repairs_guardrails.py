@@ -25,7 +25,7 @@ from autorepair.domain.ledger import History
 from autorepair.domain.pause import Pause
 from autorepair.domain.policy import Caps, EnvironmentRules, Mode, Policy
 from autorepair.repairs.guardrails import decide
-from unit.logbook import TARGET, configured, diagnosed
+from unit.logbook import TARGET, configured, diagnosed, summed_up
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 AUTO = Policy(modes=dict.fromkeys(RepairKind, Mode.AUTO))
@@ -66,7 +66,7 @@ def decided(
         configuration or configured(),
         step=step,
         history=history,
-        gaps=gaps,
+        seen=summed_up(gaps=gaps),
         now=now,
     )
 

@@ -43,6 +43,14 @@ class RefusalCode(StrEnum):
     DELIBERATE_LIMIT = "deliberate_limit"
     WEIGHTED_ALIAS = "weighted_alias"
     VERSION_GONE = "version_gone"
+    PROVISIONED_CONCURRENCY = "provisioned_concurrency"
+    SNAP_START = "snap_start"
+    LATEST_DIFFERS = "latest_differs"
+    ADDED_COST = "added_cost"
+    RECENT_DEPLOYMENT = "recent_deployment"
+    DEPLOYMENT_RUNNING = "deployment_running"
+    PRODUCT_VARIANT = "product_variant"
+    KEY_WITHOUT_GRANTS = "key_without_grants"
 
 
 class Refusal(Value):

@@ -115,7 +115,7 @@ def _decision(given: DetermineActionInput, ports: Ports) -> Decision:
             configuration,
             step=given.step,
             history=history,
-            gaps=evidence.gaps,
+            seen=given.evidence,
             now=now,
         )
 

@@ -179,7 +179,7 @@ def _book(
             configuration,
             step=given.decision.step,
             history=history,
-            gaps=given.evidence.gaps,
+            seen=given.evidence,
             now=now,
         )
 

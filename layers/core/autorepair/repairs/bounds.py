@@ -1,0 +1,96 @@
+"""The bounds of every setting, held once more whatever the planner did."""
+
+from __future__ import annotations
+
+from autorepair.domain.change import (
+    AliasSetting,
+    EnvironmentSetting,
+    EphemeralStorageSetting,
+    MemorySetting,
+    ReservedConcurrencySetting,
+    Setting,
+    TimeoutSetting,
+)
+from autorepair.domain.decision import Refusal, RefusalCode
+from autorepair.repairs.case import Case, Guardrail
+from autorepair.repairs.planner import refused
+from autorepair.repairs.set_env import RESERVED_NAMES
+
+
+def out_of_bounds(case: Case) -> Refusal | None:
+    """Refuse what leaves a cap, is no raise, moves no alias, or writes a name out of reach."""
+    return _BOUNDS[type(case.change.after)](case)
+
+
+def _raise_out_of_bounds(case: Case) -> Refusal | None:
+    caps = case.policy.caps
+    allowed: dict[type[object], tuple[int, str]] = {
+        TimeoutSetting: (caps.timeout_s, "s"),
+        MemorySetting: (caps.memory_mb, "MB"),
+        EphemeralStorageSetting: (caps.ephemeral_storage_mb, "MB"),
+        ReservedConcurrencySetting: (caps.reserved_concurrency, "executions"),
+    }
+    before, after = _figure(case.change.before), _figure(case.change.after)
+    return _figure_out_of_bounds(before, after, *allowed[type(case.change.after)])
+
+
+def _figure(setting: Setting) -> int | None:
+    match setting:
+        case TimeoutSetting():
+            return setting.timeout_s
+        case MemorySetting():
+            return setting.memory_mb
+        case EphemeralStorageSetting():
+            return setting.ephemeral_storage_mb
+        case ReservedConcurrencySetting():
+            return setting.reserved_concurrency
+        case _:
+            return None
+
+
+def _alias_out_of_bounds(case: Case) -> Refusal | None:
+    before, after = case.change.before, case.change.after
+    is_move = (
+        isinstance(before, AliasSetting)
+        and isinstance(after, AliasSetting)
+        and before.alias == after.alias == case.change.target.qualifier
+        and before.version != after.version
+    )
+    if is_move:
+        return None
+    return refused(RefusalCode.NO_EFFECT, "that does not move one alias to another version")
+
+
+def _figure_out_of_bounds(
+    before: int | None, after: int | None, cap: int, unit: str
+) -> Refusal | None:
+    if before is None or after is None or after <= before:
+        return refused(RefusalCode.NO_EFFECT, f"from {before} to {after} {unit} is not a raise")
+    if after > cap:
+        return refused(RefusalCode.AT_CAP, f"{after} {unit} is above the cap of {cap} {unit}")
+    return None
+
+
+def _environment_out_of_bounds(case: Case) -> Refusal | None:
+    names = case.names
+    if reserved := sorted(names & RESERVED_NAMES):
+        return refused(RefusalCode.RESERVED_NAME, f"{', '.join(reserved)} belongs to Lambda")
+    if case.configuration.is_env_unreadable:
+        return refused(
+            RefusalCode.UNREADABLE_ENVIRONMENT, "a write would wipe variables that cannot be read"
+        )
+    if unwelcome := sorted(n for n in names if not case.policy.env.may_touch(n)):
+        return refused(
+            RefusalCode.NAME_NOT_ALLOWED, f"the policy keeps {', '.join(unwelcome)} out of reach"
+        )
+    return None
+
+
+_BOUNDS: dict[type[object], Guardrail] = {
+    TimeoutSetting: _raise_out_of_bounds,
+    MemorySetting: _raise_out_of_bounds,
+    EphemeralStorageSetting: _raise_out_of_bounds,
+    ReservedConcurrencySetting: _raise_out_of_bounds,
+    EnvironmentSetting: _environment_out_of_bounds,
+    AliasSetting: _alias_out_of_bounds,
+}
