@@ -229,6 +229,13 @@ def test_a_huge_log_makes_no_huge_question() -> None:
     assert any(alias.startswith("L") for alias in prompt.ids)
 
 
+def test_chinese_words_take_no_more_room_than_english_ones() -> None:
+    found = telling(*("连接数据库超时请稍后重试" * 60 for _ in range(80)))
+    prompt = asked(found, Passage("p", "数据库" * 5000))
+    assert prompt.tokens <= MOST_INPUT_TOKENS
+    assert any(alias.startswith("L") for alias in prompt.ids)
+
+
 @given(st.lists(st.text(max_size=2000), max_size=30), st.text(max_size=3000))
 def test_any_text_makes_a_bounded_question_that_can_be_read(said: list[str], why: str) -> None:
     found = telling(*said)

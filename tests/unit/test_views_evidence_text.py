@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from autorepair.domain.diagnosis import Diagnosis
-from autorepair.domain.evidence import Evidence, LogLine, MetricSeries, RecentChange, Signature
+from autorepair.domain.evidence import (
+    EnvironmentTrend,
+    Evidence,
+    LogLine,
+    MetricSeries,
+    RecentChange,
+    Signature,
+)
 from autorepair.views.evidence_text import MOST_QUOTES, evidence_lines, quotes_of
 from unit.builders import DIAGNOSIS, evidence, invocation
 from unit.fakes import NOW
@@ -86,6 +95,40 @@ def test_all_that_is_cited_is_told_with_the_evidence() -> None:
     seen = evidence(invocation(), lines=(line(1, "KeyError: 'amount'"),))
     told = evidence_lines(seen, citing("line-1"))
     assert f"cited {NOW:%H:%M:%S} KeyError: 'amount'" in told
+
+
+def _environment(**changes: object) -> EnvironmentTrend:
+    plain = EnvironmentTrend(
+        stream="2026/03/04/[$LATEST]0123456789abcdef",
+        version="$LATEST",
+        invocations=12,
+        failures=2,
+        first_at=NOW,
+        last_at=NOW,
+        first_used_mb=80,
+        last_used_mb=120,
+    )
+    return plain.model_copy(update=changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"used_slope_mb": 3.3}, "memory from 80 to 120 MB in 12 invocations"),
+        (
+            {"duration_slope_ms": 75.0},
+            "each call 75 ms longer than the one before in 12 invocations",
+        ),
+        ({"duration_slope_ms": 75.0, "invocations": 4}, None),
+        ({"duration_slope_ms": 5.0, "used_slope_mb": 0.1}, None),
+    ],
+)
+def test_an_environment_that_fills_or_slows_down_is_told(
+    changes: dict[str, object], told: str | None
+) -> None:
+    seen = evidence().model_copy(update={"environments": (_environment(**changes),)})
+    lines = [one for one in evidence_lines(seen, citing()) if one.startswith("environment")]
+    assert lines == ([f"environment 89abcdef: {told}"] if told else [])
 
 
 def _with_signature() -> Evidence:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from autorepair.domain.advice_exhibits import HIDDEN, as_data, clipped, exhibits, facts
+from autorepair.domain.advice_exhibits import HIDDEN, as_data, clipped, exhibits, facts, size
 from autorepair.domain.catalogue import CatalogueEntry
 from autorepair.domain.diagnosis import RootCause
 from autorepair.domain.errors import AdviceUnusableError
@@ -17,12 +17,12 @@ from autorepair.domain.evidence import Evidence
 from autorepair.domain.value import Value
 
 TOOL = "name_the_root_cause"
-CHARACTERS_PER_TOKEN = 3
-"""An estimate: English takes four to five a token, logs about three; Chinese takes one or less."""
+BYTES_PER_TOKEN = 3
+"""An estimate: English takes four to five a token, logs and Chinese about three."""
 MOST_INPUT_TOKENS = 16_000
 MOST_OUTPUT_TOKENS = 4_096
 """The answer takes some two hundred; models that think first count that in."""
-MOST_RUNBOOK_CHARACTERS = 6_000
+MOST_RUNBOOK_BYTES = 6_000
 _MOST_CITES = 8
 _LONGEST_WHY, _LONGEST_KEPT = 2_000, 400
 _LONGEST_ID = 400
@@ -89,8 +89,8 @@ class Prompt:
     def tokens(self) -> int:
         """How many tokens this is, estimated on the careful side."""
         parts = (self.system, self.facts, self.words, self.runbooks, self.question)
-        characters = sum(len(part) for part in parts) + len(as_data(self.schema))
-        return -(-characters // CHARACTERS_PER_TOKEN)
+        bytes_ = sum(map(size, parts)) + size(as_data(self.schema))
+        return -(-bytes_ // BYTES_PER_TOKEN)
 
 
 def prompt_of(
@@ -193,11 +193,11 @@ def _entry(entry: CatalogueEntry) -> str:
 
 def _runbooks(passages: Iterable[Passage]) -> str:
     told: list[str] = []
-    left = MOST_RUNBOOK_CHARACTERS
+    left = MOST_RUNBOOK_BYTES
     for passage in passages:
         text = as_data({"runbook": passage.source, "says": passage.text})
-        if len(text) > left:
+        left -= size(text)
+        if left < 0:
             break
         told.append(text)
-        left -= len(text)
     return "\n".join(told)

@@ -18,9 +18,9 @@ from autorepair.domain.log_records import read_record
 from autorepair.domain.log_text import plain_text
 
 MOST_WORDS = 14_000
-"""Characters of what strangers may have written."""
+"""What strangers may have written, in bytes of UTF-8."""
 MOST_FIGURES = 6_000
-"""Characters of what AWS counted: invocations and metrics."""
+"""What AWS counted, invocations and metrics, in bytes of UTF-8."""
 _MOST_SHARE_OF_SIGNATURES = 3_000
 _MOST_SHARE_OF_CHANGES = 3_000
 _HEAD, _TAIL = 420, 180
@@ -95,6 +95,11 @@ def as_data(value: Mapping[str, Any]) -> str:
     return HIDDEN.sub("\ufffd", text).replace("<", "\\u003c").replace(">", "\\u003e")
 
 
+def size(text: str) -> int:
+    """Give the bytes of a text in UTF-8, which follow its tokens better than its characters do."""
+    return len(text.encode(errors="replace"))
+
+
 def clipped(text: str, head: int = _HEAD, tail: int = _TAIL) -> str:
     """Keep a text's beginning, which says what it is, and its end, which says what caused it."""
     if len(text) <= head + tail:
@@ -114,7 +119,7 @@ def _numbered(letter: str, pieces: Iterable[_Piece], *, is_words: bool) -> Itera
 def _within(budget: int, found: Iterable[Exhibit]) -> tuple[Exhibit, ...]:
     taken: list[Exhibit] = []
     for one in found:
-        budget -= len(one.told) + 1
+        budget -= size(one.told) + 1
         if budget < 0:
             break
         taken.append(one)
@@ -122,7 +127,7 @@ def _within(budget: int, found: Iterable[Exhibit]) -> tuple[Exhibit, ...]:
 
 
 def _length(taken: Sequence[Exhibit]) -> int:
-    return sum(len(one.told) + 1 for one in taken)
+    return sum(size(one.told) + 1 for one in taken)
 
 
 def _few(names: Iterable[str]) -> list[str]:
@@ -130,7 +135,7 @@ def _few(names: Iterable[str]) -> list[str]:
     taken: list[str] = []
     left = _LONGEST_LIST
     for name in names:
-        left -= min(len(name), _LONGEST_NAME) + 3
+        left -= size(name[:_LONGEST_NAME]) + 3
         if left < 0:
             break
         taken.append(name[:_LONGEST_NAME])

@@ -44,7 +44,6 @@ class Alarm(Value):
     statistic: str | None = None
     period_s: int | None = None
     threshold: float | None = None
-    comparison: str | None = None
     reason: str = ""
     changed_at: Instant
     evaluated_from: Instant | None = None

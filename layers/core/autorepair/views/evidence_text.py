@@ -18,7 +18,7 @@ MOST_QUOTES = 3
 _MOST = 5
 _LONGEST = 300
 # Below this a slope is the noise of one invocation to the next.
-_LEAST_CLIMB_MB = 0.5
+_LEAST_CLIMB_MB, _LEAST_CLIMB_MS, _LEAST_TO_SLOW = 0.5, 20.0, 8
 # What differs from one failure of a kind to the next: times, figures, ids.
 _VARYING = re.compile(r"[0-9a-f]{8,64}|[0-9]{1,40}")
 # Of a stack trace people need the places, not what stands around each of them.
@@ -74,15 +74,28 @@ def _signature(signature: Signature) -> str:
 
 
 def _climbing(evidence: Evidence) -> list[EnvironmentTrend]:
-    climbing = [t for t in evidence.environments if t.used_slope_mb >= _LEAST_CLIMB_MB]
-    return sorted(climbing, key=lambda trend: -trend.used_slope_mb)[:_MOST]
+    climbing = [t for t in evidence.environments if _climbs(t)]
+    return sorted(climbing, key=lambda t: (-t.used_slope_mb, -t.duration_slope_ms))[:_MOST]
+
+
+def _climbs(trend: EnvironmentTrend) -> bool:
+    return trend.used_slope_mb >= _LEAST_CLIMB_MB or _slows(trend)
+
+
+def _slows(trend: EnvironmentTrend) -> bool:
+    """Durations scatter more than memory does, so a few of them show no trend."""
+    has_enough = trend.invocations >= _LEAST_TO_SLOW
+    return has_enough and trend.duration_slope_ms >= _LEAST_CLIMB_MS
 
 
 def _climb(trend: EnvironmentTrend) -> str:
-    return (
-        f"environment {trend.stream[-8:]}: memory from {trend.first_used_mb} to "
-        f"{trend.last_used_mb} MB in {trend.invocations} invocations"
-    )
+    told = []
+    if trend.used_slope_mb >= _LEAST_CLIMB_MB:
+        told.append(f"memory from {trend.first_used_mb} to {trend.last_used_mb} MB")
+    if _slows(trend):
+        told.append(f"each call {trend.duration_slope_ms:.0f} ms longer than the one before")
+    calls = f"{trend.invocations} invocations"
+    return f"environment {trend.stream[-8:]}: {', '.join(told)} in {calls}"
 
 
 def quotes_of(evidence: Evidence, diagnosis: Diagnosis) -> tuple[str, ...]:
