@@ -53,8 +53,10 @@ test: $(BIN)/sam ## all tests but test-faults, and the coverage of the inner roo
 test-faults: $(BIN)/sam ## every call of every step denied, every write killed (minutes more)
 	@$(BIN)/python -m pytest $(WORKERS) $(FAULT_TESTS)
 
-test-properties: $(VENV)/.stamp ## the properties of every plan, on 10,000 examples each (minutes)
-	@$(BIN)/python -m pytest --numprocesses 2 --hypothesis-profile thorough tests/property/test_repairs_properties.py
+PROPERTY_TESTS := $(addprefix tests/property/test_,$(addsuffix _properties.py,repairs decision environment release))
+
+test-properties: $(VENV)/.stamp ## the properties of plans and decisions, on 10,000 examples each (minutes)
+	@$(BIN)/python -m pytest --numprocesses 2 --hypothesis-profile thorough $(PROPERTY_TESTS)
 
 bench: $(VENV)/.stamp ## simulate sizes and verdicts, and write docs/measurements.md anew (minutes)
 	@$(BIN)/python -m benchmarks docs/measurements.md

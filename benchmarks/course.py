@@ -12,9 +12,11 @@ from autorepair.domain.diagnosis import Diagnosis
 from autorepair.domain.evidence import Evidence
 from autorepair.domain.policy import Policy
 from autorepair.domain.verdict import Judgement, judge
+from autorepair.domain.verification import SeenNeed
 from autorepair.repairs.guardrails import LEAST_CONFIDENCE, UNATTENDED_CONFIDENCE
 from autorepair.steps.planning import plan_step
-from autorepair.steps.sampling import runs_into_limit, sample
+from autorepair.steps.sampling import sample
+from autorepair.steps.shortfall import shortfall
 from benchmarks.patient import TARGET
 
 Traffic = Callable[[FunctionConfiguration, int], Evidence]
@@ -33,10 +35,10 @@ class Course:
 def run(before: Evidence, traffic: Traffic, policy: Policy) -> Course:
     """Diagnose, plan, apply and judge until the state machine would end the incident."""
     diagnosis = diagnose(before)
-    configuration, sizes = before.configuration, list[int]()
+    configuration, sizes, need = before.configuration, list[int](), None
     action, ending = "decline", "declined"
     for step in range(1, policy.limits.steps_per_incident + 1):
-        change = plan_step(TARGET, configuration, diagnosis, policy, before, step=step)
+        change = plan_step(TARGET, configuration, diagnosis, policy, before, step=step, seen=need)
         if not isinstance(change, Change):
             return Course(action, tuple(sizes), "refused" if sizes else ending)
         if step == 1:
@@ -45,7 +47,7 @@ def run(before: Evidence, traffic: Traffic, policy: Policy) -> Course:
                 return Course(action, (), ending)
         configuration = with_size(configuration, change.after)
         sizes.append(size_of(change.after))
-        judgement = _judged(before, configuration, traffic, diagnosis, policy, step=step)
+        judgement, need = _judged(before, configuration, traffic, diagnosis, policy, step=step)
         ending = judgement.verdict.value
         if judgement.next != "step":
             break
@@ -67,16 +69,16 @@ def _judged(  # noqa: PLR0913 (a verdict rests on all of these)
     policy: Policy,
     *,
     step: int,
-) -> Judgement:
+) -> tuple[Judgement, SeenNeed]:
     """Look at the traffic, window by window, until there is a verdict or no window is left."""
     cause, setting = diagnosis.root_cause, _setting_of(before.configuration, diagnosis)
     earlier = sample(before, cause, setting=setting)
     for windows in range(1, policy.verification.max_windows + 1):
         after = traffic(configuration, windows)
         later = sample(after, cause, setting=setting)
-        again = diagnose(after)
-        is_short = runs_into_limit(after, cause) and (
-            later.rescued > 0 or (again.root_cause is cause and again.is_repairable)
+        lacking = shortfall(cause, after, earlier=earlier, later=later)
+        further = plan_step(
+            TARGET, configuration, diagnosis, policy, before, step=step + 1, seen=lacking.need
         )
         judgement = judge(
             earlier,
@@ -85,13 +87,13 @@ def _judged(  # noqa: PLR0913 (a verdict rests on all of these)
             is_partial=False,
             windows_used=windows,
             rules=policy.verification,
-            still_short=is_short,
+            shortage=lacking.shortage,
             step=step,
-            steps_allowed=policy.limits.steps_per_incident,
+            steps_allowed=policy.limits.steps_per_incident if isinstance(further, Change) else step,
         )
         if judgement.next != "wait":
             break
-    return judgement
+    return judgement, lacking.need
 
 
 def _setting_of(configuration: FunctionConfiguration, diagnosis: Diagnosis) -> Setting:

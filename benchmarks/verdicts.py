@@ -11,7 +11,7 @@ from itertools import product
 
 from autorepair.domain.policy import VerificationRules
 from autorepair.domain.verdict import judge
-from autorepair.domain.verification import TrafficSample, Verdict
+from autorepair.domain.verification import Shortage, TrafficSample, Verdict
 from benchmarks.chance import binomial, seeded, share_at_least
 from benchmarks.table import Bar, bars, percent, table
 
@@ -24,6 +24,8 @@ _PER_LOOK = 2 / 3
 _WRONG_BAR, _POWER_BAR = 0.05, 0.8
 # So much fails besides, before and after, in the scenarios that have other failures.
 _BESIDE = 0.02
+# So much fails in a way not seen before, in the scenario that brings a new failure.
+_NEW = 0.1
 
 SETTING = """\
 Traffic is the number of invocations in the evidence; each of the six windows of the default policy
@@ -32,9 +34,12 @@ decides. Rate is the share of invocations that failed before. There is no incide
 failure, so evidence without one is left out, which makes the past look worse than it is where
 failures are rare. Each figure is of 1,000 incidents: one that is truly 5% comes out between 3.7%
 and 6.4%. *Not at all* leaves the rate as it was; *in full* leaves nothing; *nine in ten* leaves a
-tenth of the rate; *harm* triples it, to 100% at most. With 2% of other failures before and after,
-a full cure leaves these. *After a burst*: the alarm came when by chance more had failed than two
-standard deviations beyond the usual, and nothing is wrong that was not always wrong."""
+tenth of the rate; *harm* triples it, to 100% at most. With 2% of other failures before and after, a
+full cure leaves these; where by chance none of them was in the evidence they count as a kind not
+seen before. A *new failure* is one that came with the repair and hits one in ten. Refused calls are
+compared by the same test at the same level, so their figures are those of any failure. *After a
+burst*: the alarm came when by chance more had failed than two standard deviations beyond the usual,
+and nothing is wrong that was not always wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class _Scenario:
     is_swap: bool = False
     is_rescue: bool = False
     is_burst: bool = False
+    brings: float = 0.0
 
 
 _NOTHING = _Scenario("not at all", 1.0)
@@ -57,7 +63,8 @@ _BESIDE_CURE = _Scenario("in full, others fail", 0.0, beside=_BESIDE)
 _SWAP = _Scenario("not at all, another failure instead", 0.0, beside=_BESIDE, is_swap=True)
 _MOST = _Scenario("nine in ten", 0.1)
 _HARM = _Scenario("harm", 3.0)
-_SCENARIOS = (_NOTHING, _BURST, _CURE, _RESCUE, _BESIDE_CURE, _SWAP, _MOST, _HARM)
+_BRINGS = _Scenario("in full, brings a new failure", 0.0, brings=_NEW)
+_SCENARIOS = (_NOTHING, _BURST, _CURE, _RESCUE, _BESIDE_CURE, _SWAP, _MOST, _HARM, _BRINGS)
 
 _Cell = tuple[int, float]
 _Endings = Counter[Verdict | str]
@@ -82,6 +89,8 @@ def chapter() -> str:
         (_BESIDE_CURE, Verdict.IMPROVED, "improved, of a full cure while 2% fail otherwise"),
         (_MOST, Verdict.IMPROVED, "improved, of one that cures nine in ten"),
         (_HARM, Verdict.WORSE, "worse, of harm"),
+        (_BRINGS, Verdict.WORSE, "worse, of a full cure that brings a new failure"),
+        (_BRINGS, Verdict.IMPROVED, "improved, of a full cure that brings a new failure"),
         (_BESIDE_CURE, "roll_back", "taken back, of a full cure while 2% fail otherwise"),
         (_MOST, "roll_back", "taken back, of one that cures nine in ten"),
         (_NOTHING, "roll_back", "taken back, of one that helps not at all"),
@@ -123,19 +132,27 @@ class _Draws:
         self.failures_before = binomial(chance, traffic, rate, least=least)
         self.beside_before = binomial(chance, traffic, scenario.beside)
         self.failures_since = binomial(chance, self.per_look, min(1.0, rate * scenario.leaves))
-        beside = min(1.0, scenario.beside + (rate if scenario.is_swap else 0.0))
+        swapped = rate if scenario.is_swap else 0.0
+        beside = min(1.0, scenario.beside + swapped + scenario.brings)
         self.beside_since = binomial(chance, self.per_look, beside)
         self.cured = binomial(chance, self.per_look, rate if scenario.is_rescue else 0.0)
 
     def incident(self) -> tuple[Verdict, str]:
         """Look until the judge decides; gives the verdict and what follows."""
-        before = _sample(self.traffic, self.failures_before(), self.beside_before())
+        beside_before = self.beside_before()
+        before = _sample(self.traffic, self.failures_before(), beside_before)
         own = beside = rescued = 0
         for windows in range(1, _RULES.max_windows + 1):
             own += self.failures_since()
             beside += self.beside_since()
             rescued += self.cured()
-            after = _sample(windows * self.per_look, own, beside, rescued)
+            after = _sample(
+                windows * self.per_look,
+                own,
+                beside,
+                rescued,
+                unseen=0 if beside_before or self.scenario.is_swap else beside,
+            )
             judgement = judge(
                 before,
                 after,
@@ -143,7 +160,7 @@ class _Draws:
                 is_partial=False,
                 windows_used=windows,
                 rules=_RULES,
-                still_short=False,
+                shortage=Shortage.NONE,
                 step=1,
                 steps_allowed=1,
             )
@@ -152,12 +169,16 @@ class _Draws:
         return judgement.verdict, judgement.next
 
 
-def _sample(invocations: int, own: int, beside: int, rescued: int = 0) -> TrafficSample:
+def _sample(
+    invocations: int, own: int, beside: int, rescued: int = 0, *, unseen: int = 0
+) -> TrafficSample:
     return TrafficSample(
         invocations=invocations,
         failures=min(invocations, own + beside),
         same_cause=own,
         rescued=rescued,
+        unseen=min(invocations, unseen),
+        unseen_kinds=int(unseen > 0),
     )
 
 
@@ -220,7 +241,7 @@ def _fewest(traffic: int, windows: int) -> int | None:
             is_partial=False,
             windows_used=windows,
             rules=_RULES,
-            still_short=False,
+            shortage=Shortage.NONE,
             step=1,
             steps_allowed=1,
         )

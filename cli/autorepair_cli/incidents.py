@@ -84,18 +84,34 @@ def incidents(
     help="Tell also what lies in the evidence bucket: each kind of failure with its count, when it "
     "began, what climbs, and the words that the diagnosis cites. They are masked.",
 )
+@click.option(
+    "--patch",
+    "as_patch",
+    is_flag=True,
+    help="Print what makes the repair permanent instead: the function's resource in a SAM or "
+    "CloudFormation template, and nothing else, so that it can be piped.",
+)
 @speaks_to_the_service
-def show(
-    service: Service, incident: str, *, as_json: bool, as_case: bool, with_evidence: bool
+def show(  # noqa: PLR0913 - the options of the command
+    service: Service,
+    incident: str,
+    *,
+    as_json: bool,
+    as_case: bool,
+    with_evidence: bool,
+    as_patch: bool,
 ) -> None:
     """Tell all that the record says of INCIDENT: evidence, diagnosis, decision, change, proof."""
-    if as_json + as_case + with_evidence > 1:
-        raise click.UsageError("--json, --as-case and --evidence exclude each other")
+    if as_json + as_case + with_evidence + as_patch > 1:
+        raise click.UsageError("--json, --as-case, --evidence and --patch exclude each other")
     records = service.audit.chain_of(incident)
     if not records:
         raise IncidentUnknownError(f"there is no record of an incident {incident}")
     if as_case:
         click.echo(import_module("autorepair_cli.as_case").case_text(service, records))
+        return
+    if as_patch:
+        click.echo(import_module("autorepair_cli.patching").patch_text(service, records), nl=False)
         return
     broken = first_break(records)
     if as_json:

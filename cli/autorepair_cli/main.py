@@ -10,9 +10,11 @@ import click
 from autorepair_cli.answering import approve, reject
 from autorepair_cli.audit import audit
 from autorepair_cli.docs import docs
+from autorepair_cli.enrol import enrol, unenrol
 from autorepair_cli.incidents import incidents, show
 from autorepair_cli.pausing import pause, resume
 from autorepair_cli.policy import policy
+from autorepair_cli.scorecard import scorecard
 
 IN_THE_LAB = {name: f"autorepair_cli.{name}" for name in ("demo", "invoke", "lab")}
 """Commands that need the emulated account: seconds to import, and not there for operators who
@@ -53,5 +55,18 @@ def main() -> None:
     """Diagnose and repair failing Lambda functions, with proof, limits and a record."""
 
 
-for command in (approve, audit, docs, incidents, pause, policy, reject, resume, show):
+for command in (
+    approve,
+    audit,
+    docs,
+    enrol,
+    incidents,
+    pause,
+    policy,
+    reject,
+    resume,
+    scorecard,
+    show,
+    unenrol,
+):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""What operators do to the service itself leaves a record, and an event on the bus."""
+"""What operators do to the service leaves a record and an event on the bus; people are told."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from autorepair.domain.audit import Entry, RecordKind
 from autorepair.domain.errors import AutoRepairError
+from autorepair.views.message import Message
 from autorepair.views.story import OPERATORS_PREFIX
 from autorepair_cli.service import Service
 
@@ -16,6 +17,8 @@ _EVENTS = {
     RecordKind.REPAIRS_PAUSED: "RepairsPaused",
     RecordKind.REPAIRS_RESUMED: "RepairsResumed",
     RecordKind.POLICY_SET: "PolicyChanged",
+    RecordKind.FUNCTION_ENROLLED: "FunctionEnrolled",
+    RecordKind.FUNCTION_UNENROLLED: "FunctionUnenrolled",
 }
 
 
@@ -42,3 +45,18 @@ def record(service: Service, kind: RecordKind, summary: str, data: dict[str, Any
         service.announcer.announce(_EVENTS[kind], {"summary": summary, **data})
     except AutoRepairError as error:
         click.echo(f"not announced on the bus: {error}", err=True)
+
+
+def tell(service: Service, kind: RecordKind, message: Message) -> None:
+    """Send people a message about what was done.
+
+    It has been done and recorded by then, so that a message which cannot be sent is said and left.
+    """
+    try:
+        sent = service.notifier().publish(
+            subject=message.subject, message=message.body, attributes={"kind": kind.value}
+        )
+    except AutoRepairError as error:
+        click.echo(f"nobody was told: {error}", err=True)
+        return
+    click.echo(f"people are told (message {sent})")

@@ -8,7 +8,9 @@ import click
 
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.pause import Pause
-from autorepair_cli.operators import record
+from autorepair.views.operators import pause_message, resume_message
+from autorepair_cli.breaker import tell_of_the_breaker
+from autorepair_cli.operators import record, tell
 from autorepair_cli.service import Service, speaks_to_the_service
 from autorepair_cli.span import until as moment_after
 
@@ -41,12 +43,13 @@ def pause(service: Service, reason: str | None, span: str | None) -> None:
     if before is not None:
         click.echo(f"in the place of: {before.told()}")
     record(service, RecordKind.REPAIRS_PAUSED, wanted.told(), wanted.as_json())
+    tell(service, RecordKind.REPAIRS_PAUSED, pause_message(wanted, service.environment))
 
 
 @click.command()
 @speaks_to_the_service
 def resume(service: Service) -> None:
-    """Let repairs go on after a pause."""
+    """Let repairs go on after a pause. It does not end a trip of the storm breaker: quiet does."""
     before = service.pauses.in_force()
     if before is None:
         click.echo("repairs are not paused")
@@ -57,6 +60,9 @@ def resume(service: Service) -> None:
     record(service, RecordKind.REPAIRS_RESUMED, summary, {"by": by, "pause": before.as_json()})
     service.pauses.lift()
     click.echo(f"repairs go on; before: {before.told()}")
+    tell_of_the_breaker(service, only_tripped=True)
+    message = resume_message(by, before, service.environment)
+    tell(service, RecordKind.REPAIRS_RESUMED, message)
 
 
 def _until(span: str | None, now: datetime) -> datetime | None:

@@ -11,13 +11,16 @@ import click
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.errors import PolicyUnreadableError
 from autorepair.domain.policy import Policy, parse_policy
+from autorepair.domain.policy_loosening import loosens
 from autorepair.domain.policy_review import (
     LARGEST_POLICY_BYTES,
     Difference,
     differences,
     faults_of,
 )
-from autorepair_cli.operators import record
+from autorepair.views.operators import policy_message, told
+from autorepair_cli.breaker import tell_of_the_breaker
+from autorepair_cli.operators import record, tell
 from autorepair_cli.service import Service, speaks_to_the_service
 
 file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -33,7 +36,10 @@ def policy() -> None:
 @click.option("--text", is_flag=True, help="The parameter as it stands, without the defaults.")
 @speaks_to_the_service
 def show(service: Service, function_name: str | None, *, text: bool) -> None:
-    """Print the policy in force, defaults included, and a pause if there is one."""
+    """Print the policy in force, defaults included, a pause, and how the storm breaker stands.
+
+    The policy goes to the output; all else to the error stream, so that the policy can be piped.
+    """
     stands = service.policy.read()
     if text:
         click.echo(stands)
@@ -46,6 +52,7 @@ def show(service: Service, function_name: str | None, *, text: bool) -> None:
     pause = service.pauses.in_force()
     if pause is not None:
         click.echo(pause.told(), err=True)
+    tell_of_the_breaker(service, found)
 
 
 @policy.command()
@@ -65,9 +72,10 @@ def set_policy(service: Service, file: Path, *, dry_run: bool) -> None:
     text = _text_of(file)
     _refuse_faults(str(file), text)
     after = parse_policy(text)
-    changes = differences(_in_force(service), after)
+    changes = differences(_in_force(service), _whole(after))
+    loosened = [one.path for one in changes if loosens(one)]
     for one in changes:
-        click.echo(_line(one))
+        click.echo(f"{told(one)}{'  (allows more, or may)' if one.path in loosened else ''}")
     compact = json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False)
     _refuse_size(file, compact)
     if dry_run:
@@ -76,9 +84,11 @@ def set_policy(service: Service, file: Path, *, dry_run: bool) -> None:
     by = service.identity.arn()
     service.policy.write(compact)
     click.echo(f"{service.policy.parameter} is set; {_count(changes)}")
-    summary = f"{by} has set the policy: {'; '.join(map(_line, changes)) or 'nothing differs'}"
-    data = {"by": by, "changes": [one.as_json() for one in changes]}
+    summary = f"{by} has set the policy: {'; '.join(map(told, changes)) or 'nothing differs'}"
+    data = {"by": by, "changes": [one.as_json() for one in changes], "loosened": loosened}
     record(service, RecordKind.POLICY_SET, summary, data)
+    message = policy_message(by, changes, loosened, service.environment)
+    tell(service, RecordKind.POLICY_SET, message)
 
 
 def _text_of(file: Path) -> str:
@@ -120,10 +130,6 @@ def _in_force(service: Service) -> Policy:
 def _whole(found: Policy) -> Policy:
     """Name the mode of every kind of repair."""
     return found.tightened_by({}, is_approval_required=False)
-
-
-def _line(one: Difference) -> str:
-    return f"{one.path}: {json.dumps(one.before)} -> {json.dumps(one.after)}"
 
 
 def _count(changes: tuple[Difference, ...]) -> str:

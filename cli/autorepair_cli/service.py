@@ -19,11 +19,16 @@ from autorepair.aws.audit_trail import DynamoAuditTrail
 from autorepair.aws.clients import Clients
 from autorepair.aws.clock import SystemClock
 from autorepair.aws.digests import Digester
+from autorepair.aws.enrolling import LambdaEnrolling
 from autorepair.aws.errors import is_missing
 from autorepair.aws.evidence_store import S3EvidenceStore
 from autorepair.aws.identity import StsIdentity
+from autorepair.aws.known_config import SsmKnownConfig
+from autorepair.aws.notifier import SnsNotifier
+from autorepair.aws.own_alarms import CloudWatchOwnAlarms
 from autorepair.aws.pauses import DynamoPauses
 from autorepair.aws.policies import SsmPolicyParameter
+from autorepair.aws.repair_ledger import DynamoRepairLedger
 from autorepair.domain.errors import AutoRepairError
 from autorepair.domain.evidence import Evidence, EvidenceSummary
 from autorepair.ports import AnswerPorts
@@ -35,6 +40,7 @@ ENVIRONMENTS = ("dev", "staging", "prod")
 class Service:
     """What the commands use of the deployed service."""
 
+    environment: str
     audit: DynamoAuditTrail
     answering: AnswerPorts
     identity: StsIdentity
@@ -42,6 +48,12 @@ class Service:
     pauses: DynamoPauses
     policy: SsmPolicyParameter
     announcer: EventBridgeAnnouncer
+    ledger: DynamoRepairLedger
+    enrolling: LambdaEnrolling
+    own_alarms: CloudWatchOwnAlarms
+    known_config: SsmKnownConfig
+    notifier: Callable[[], SnsNotifier]
+    """Finds the topic that people are told by; the account is asked for it."""
     evidence_of: Callable[[EvidenceSummary], Evidence]
     """Fetches the evidence that a summary points to."""
 
@@ -61,10 +73,12 @@ def connect(environment: str | None, region: str | None) -> Service:
     approvals = TaskTokenApprovals(
         aws.dynamodb, aws.stepfunctions, table=_table("state", environment), clock=clock
     )
+    identity = StsIdentity(aws.sts)
     return Service(
+        environment=_which(environment),
         audit=audit,
         answering=AnswerPorts(clock=clock, audit=audit, approvals=approvals),
-        identity=StsIdentity(aws.sts),
+        identity=identity,
         clock=clock,
         pauses=DynamoPauses(aws.dynamodb, table=_table("state", environment), clock=clock),
         policy=SsmPolicyParameter(
@@ -77,8 +91,35 @@ def connect(environment: str | None, region: str | None) -> Service:
             aws.events,
             bus=_named("EVENT_BUS", f"lambda-auto-repair-{_which(environment)}", environment),
         ),
+        ledger=DynamoRepairLedger(aws.dynamodb, table=_table("state", environment), clock=clock),
+        enrolling=LambdaEnrolling(aws.lambda_, aws.logs),
+        own_alarms=CloudWatchOwnAlarms(aws.cloudwatch, aws.ssm, environment=_which(environment)),
+        # Only what is compared needs a digest; here declarations are only listed.
+        known_config=SsmKnownConfig(
+            aws.ssm,
+            aws.secretsmanager,
+            Digester(aws.kms, "none"),
+            prefix=_named(
+                "KNOWN_CONFIG_PREFIX",
+                f"/lambda-auto-repair/{_which(environment)}/known-config",
+                environment,
+            ),
+        ),
+        notifier=functools.partial(_notifier, aws, identity, environment),
         evidence_of=functools.partial(_evidence_of, aws),
     )
+
+
+def _notifier(aws: Clients, identity: StsIdentity, environment: str | None) -> SnsNotifier:
+    """Name the topic as the stack does.
+
+    Raises:
+        AccessDeniedError, TransientServiceError, ConfigurationError: The account cannot be told.
+    """
+    _, partition, _, _, account, _ = identity.arn().split(":", 5)
+    topic = f"lambda-auto-repair-notifications-{_which(environment)}"
+    default = f"arn:{partition}:sns:{aws.region}:{account}:{topic}"
+    return SnsNotifier(aws.sns, topic_arn=_named("TOPIC_ARN", default, environment))
 
 
 def _evidence_of(aws: Clients, summary: EvidenceSummary) -> Evidence:

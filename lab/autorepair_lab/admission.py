@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from autorepair.domain.policy import Policy, parse_policy
-from autorepair_lab.patient import PATIENT_FILE, Patient
+from autorepair_lab.patient import PATIENT_FILE, Hand, Patient
 from autorepair_lab.row import Reading
 
 if TYPE_CHECKING:
@@ -109,17 +109,41 @@ class Admission:
         )
         if patient.release is not None:
             version = self._publish(patient, zipped(patient.folder / patient.release.former))
-            self._clients.lambda_.create_alias(
-                FunctionName=patient.function_name,
-                Name=patient.release.alias,
-                FunctionVersion=version,
-            )
+            self._create_alias(patient, patient.release.alias, version)
+        if patient.published is not None:
+            made = self._clients.lambda_.publish_version(FunctionName=patient.function_name)
+            self._create_alias(patient, patient.published.alias, made["Version"])
+            self._leave_unreleased(patient, patient.published.latest)
 
-    def _publish(self, patient: Patient, code: bytes) -> str:
-        self._clients.lambda_.update_function_code(FunctionName=patient.function_name, ZipFile=code)
+    def _create_alias(self, patient: Patient, alias: str, version: str) -> None:
+        self._clients.lambda_.create_alias(
+            FunctionName=patient.function_name, Name=alias, FunctionVersion=version
+        )
+
+    def _leave_unreleased(self, patient: Patient, hand: Hand | None) -> None:
+        """Let `$LATEST` hold what nobody has published."""
+        if hand is None:
+            return
+        given: dict[str, Any] = {
+            "Timeout": hand.timeout_s,
+            "MemorySize": hand.memory_mb,
+            "Description": hand.description,
+            "Environment": {"Variables": patient.env | hand.env} if hand.env else None,
+        }
+        self._clients.lambda_.update_function_configuration(
+            FunctionName=patient.function_name,
+            **{key: value for key, value in given.items() if value is not None},
+        )
+        self._settled(patient)
+
+    def _settled(self, patient: Patient) -> None:
         self._clients.lambda_.get_waiter("function_updated_v2").wait(
             FunctionName=patient.function_name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
         )
+
+    def _publish(self, patient: Patient, code: bytes) -> str:
+        self._clients.lambda_.update_function_code(FunctionName=patient.function_name, ZipFile=code)
+        self._settled(patient)
         published = self._clients.lambda_.publish_version(FunctionName=patient.function_name)
         return published["Version"]
 
@@ -207,7 +231,7 @@ def zipped(folder: Path) -> bytes:
 def _dimensions(patient: Patient) -> list[DimensionTypeDef]:
     function: DimensionTypeDef = {"Name": "FunctionName", "Value": patient.function_name}
     resource: DimensionTypeDef = {"Name": "Resource", "Value": patient.invoked_name}
-    return [function] if patient.release is None else [function, resource]
+    return [function] if patient.invoked_name == patient.function_name else [function, resource]
 
 
 def _alarm_name(patient: Patient) -> str:

@@ -115,6 +115,16 @@ class Hand(Value):
         return self
 
 
+class Published(Value):
+    """How the patient is called: its version 1, by an alias with all of its traffic.
+
+    ``latest`` is what `$LATEST` holds besides, and nobody has released.
+    """
+
+    alias: str = Field(pattern=r"^[A-Za-z_-][A-Za-z0-9_-]{0,60}$")
+    latest: Hand | None = None
+
+
 class Meddling(Value):
     """A change by a person, made once, in the moment in which the service records ``at``."""
 
@@ -138,6 +148,7 @@ class Patient(Value):
     tags: dict[str, str] = Field(default_factory=dict)
     known_config: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     release: Release | None = None
+    published: Published | None = None
     traffic: tuple[Traffic, ...]
     traffic_after_repair: tuple[Traffic, ...] | None = None
     alarm: AlarmWish = AlarmWish()
@@ -148,6 +159,12 @@ class Patient(Value):
     bedrock: tuple[dict[str, JsonValue], ...] = ()
     expect: Expectation
 
+    @model_validator(mode="after")
+    def _is_called_one_way(self) -> Self:
+        if self.release is not None and self.published is not None:
+            raise ValueError("name release or published, not both: each makes its own alias")
+        return self
+
     @property
     def function_name(self) -> str:
         """The name of the function that is deployed for this patient."""
@@ -156,8 +173,8 @@ class Patient(Value):
     @property
     def invoked_name(self) -> str:
         """What its traffic goes to: the function, or the alias that is released to."""
-        alias = "" if self.release is None else f":{self.release.alias}"
-        return f"{self.function_name}{alias}"
+        behind = self.release or self.published
+        return self.function_name if behind is None else f"{self.function_name}:{behind.alias}"
 
     @property
     def traffic_after(self) -> tuple[Traffic, ...]:

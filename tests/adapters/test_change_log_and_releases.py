@@ -20,6 +20,7 @@ from adapters.account import (
     STATE_TABLE,
     TARGET,
     Account,
+    raw,
 )
 from autorepair.aws.change_log import CloudTrailChangeLog
 from autorepair.aws.configuration_snapshots import ConfigurationSnapshots
@@ -183,8 +184,20 @@ def test_aliases_and_the_newest_versions_are_listed_without_their_environment(
         "FunctionVersion": "13",
         "RoutingConfig": {"AdditionalVersionWeights": {"14": 0.1}},
     }
+    warm = {"FunctionArn": f"{ARN}:live"}
     with Stubber(client) as stubber:
         stubber.add_response("list_aliases", {"Aliases": [live]}, {"FunctionName": ARN})
+        stubber.add_response("get_function_configuration", raw(), {"FunctionName": ARN})
+        stubber.add_response(
+            "get_function_configuration",
+            raw(Version="13", Role="arn:other", SnapStart={"ApplyOn": "PublishedVersions"}),
+            {"FunctionName": ARN, "Qualifier": "13"},
+        )
+        stubber.add_response(
+            "list_provisioned_concurrency_configs",
+            {"ProvisionedConcurrencyConfigs": [warm]},
+            {"FunctionName": ARN},
+        )
         stubber.add_response(
             "list_versions_by_function", {"Versions": versions[:8], "NextMarker": "m"}
         )
@@ -193,8 +206,25 @@ def test_aliases_and_the_newest_versions_are_listed_without_their_environment(
 
     (alias,) = releases.aliases
     assert (alias.name, alias.version, alias.also) == ("live", "13", {"14": 0.1})
+    assert alias.differs == ("Role", "SnapStart")
+    assert (alias.has_snap_start, alias.has_provisioned_concurrency) == (True, True)
     assert [version.version for version in releases.versions] == [str(n) for n in range(5, 15)]
     assert SECRET not in repr(releases)
+
+
+def test_aliases_that_may_not_be_compared_are_listed_all_the_same(account: Account) -> None:
+    client: Any = account.clients._session.client("lambda")
+    live = {"Name": "live", "FunctionVersion": "13"}
+    with Stubber(client) as stubber:
+        stubber.add_response("list_aliases", {"Aliases": [live]})
+        for version in ("$LATEST", "13"):
+            stubber.add_response("get_function_configuration", raw(Version=version))
+        stubber.add_client_error(
+            "list_provisioned_concurrency_configs", "AccessDeniedException", http_status_code=403
+        )
+        stubber.add_response("list_versions_by_function", {"Versions": []})
+        (alias,) = LambdaReleases(client).read(TARGET).aliases
+    assert (alias.version, alias.differs) == ("13", None)
 
 
 def test_releases_of_a_function_that_is_gone_say_so(account: Account) -> None:

@@ -28,6 +28,7 @@ from autorepair.aws.logs import CloudWatchLogs
 from autorepair.aws.metric_filters import CloudWatchMetricFilters
 from autorepair.aws.notifier import SnsNotifier
 from autorepair.aws.policies import SsmPolicies
+from autorepair.aws.probes import DeclaredProbes
 from autorepair.aws.snapshots import Snapshots
 from autorepair.aws.standing_alarms import CloudWatchStandingAlarms
 from autorepair.domain.approval import Approval
@@ -78,6 +79,17 @@ def contend_for_the_lease(account: Account) -> None:
 def release(account: Account) -> None:
     held = DynamoIncidentState(account.clients.dynamodb, table=STATE_TABLE, clock=account.clock)
     state(account).release_lease(held.acquire_lease(TARGET, holder="i1", seconds=60))
+
+
+def prove(account: Account) -> None:
+    lease = state(account).acquire_lease(TARGET, holder="i1", seconds=60)
+    state(account).prove_lease(lease, seconds=10)
+
+
+def read_probe(account: Account) -> None:
+    aws = account.clients
+    probes = DeclaredProbes(aws.ssm, aws.lambda_once, prefix="/probes", clock=account.clock)
+    assert probes.declared(TARGET) is None
 
 
 def remember(account: Account) -> None:
@@ -273,6 +285,8 @@ USES: list[tuple[Use, frozenset[str], set[str]]] = [
     (open_and_close, STATE["close"], set()),
     (contend_for_the_lease, STATE["acquire_lease"], set()),
     (release, STATE["release_lease"], set()),
+    (prove, STATE["prove_lease"], set()),
+    (read_probe, DeclaredProbes.permissions["declared"], set()),
     (lambda a: state(a).open_incident(TARGET), STATE["open_incident"], set()),
     (lambda a: state(a).last_closed(TARGET), STATE["last_closed"], set()),
     (lambda a: list(state(a).unsettled()), STATE["unsettled"], set()),
@@ -338,7 +352,9 @@ USES: list[tuple[Use, frozenset[str], set[str]]] = [
     (read_function, LambdaFunctions.permissions["read"], {"lambda:CreateFunction"}),
     (
         apply_and_undo,
-        LambdaFunctions.permissions["apply"],
+        # Publishing and moving is held to it where Lambda is as strict as AWS: in
+        # tests/lab/publish/test_publish_and_move.py.
+        LambdaFunctions.permissions["apply"] - {"lambda:ListProvisionedConcurrencyConfigs"},
         {
             "lambda:CreateAlias",
             "lambda:CreateFunction",

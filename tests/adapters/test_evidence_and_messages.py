@@ -24,7 +24,8 @@ from autorepair.domain.errors import (
     PolicyUnreadableError,
     TransientServiceError,
 )
-from autorepair.domain.evidence import Evidence, Gap, LogLine
+from autorepair.domain.evidence import AccountConcurrency, Evidence, Gap, LogLine
+from autorepair.domain.traffic import Traffic
 
 BUCKET, POLICY = "evidence", "/lambda-auto-repair/dev/policy"
 
@@ -61,6 +62,18 @@ def test_evidence_comes_back_as_it_was_put(account: Account, store: S3EvidenceSt
     assert summary.key.startswith("incidents/i1/evidence-")
     assert (summary.log_lines, summary.failures, len(summary.gaps)) == (1, 0, 1)
     assert store.get(summary) == given
+
+
+def test_the_summary_tells_the_traffic_and_the_room_in_the_account(
+    account: Account, store: S3EvidenceStore
+) -> None:
+    traffic = Traffic(since=NOW, until=NOW, invocations_month=12.0)
+    concurrency = AccountConcurrency(limit=1000, unreserved=900)
+
+    summary = store.put(evidence(account, traffic=traffic, concurrency=concurrency))
+
+    assert (summary.traffic, summary.concurrency) == (traffic, concurrency)
+    assert store.get(summary).traffic == traffic
 
 
 def test_evidence_is_masked_before_it_is_stored(account: Account, store: S3EvidenceStore) -> None:

@@ -10,7 +10,7 @@ import pytest
 from adapters.account import ARN, NOW, STATE_TABLE, TARGET, Account, incident
 from autorepair.aws.incident_state import DynamoIncidentState
 from autorepair.domain.change import Change, ChangeRecord, TimeoutSetting
-from autorepair.domain.errors import LeaseHeldError
+from autorepair.domain.errors import LeaseHeldError, LeaseLostError
 from autorepair.ports import Lease
 
 
@@ -107,6 +107,47 @@ def test_an_expired_lease_is_taken_over_and_its_holder_cannot_give_it_back(
     assert taken.fence > lost.fence
     with pytest.raises(LeaseHeldError, match="held by i2"):
         state.acquire_lease(TARGET, holder="i1", seconds=60)
+
+
+def test_a_lease_is_proven_as_long_as_enough_of_it_is_left(
+    account: Account, state: DynamoIncidentState
+) -> None:
+    lease = state.acquire_lease(TARGET, holder="i1", seconds=360)
+    account.clock.move(timedelta(seconds=300))
+    state.prove_lease(lease, seconds=60)
+
+    account.clock.move(timedelta(seconds=1))
+    with pytest.raises(LeaseLostError, match="another 60 s"):
+        state.prove_lease(lease, seconds=60)
+
+
+def test_a_lease_that_was_taken_over_is_never_proven_again(
+    account: Account, state: DynamoIncidentState
+) -> None:
+    lost = state.acquire_lease(TARGET, holder="i1", seconds=60)
+    account.clock.move(timedelta(seconds=61))
+    taken = state.acquire_lease(TARGET, holder="i2", seconds=60)
+
+    with pytest.raises(LeaseLostError, match="write lease 1"):
+        state.prove_lease(lost, seconds=10)
+    state.prove_lease(taken, seconds=10)
+
+
+def test_the_same_holders_earlier_lease_is_not_proven(state: DynamoIncidentState) -> None:
+    """A retry took it anew: the run before it may still be there, and must not write beside it."""
+    first = state.acquire_lease(TARGET, holder="i1", seconds=60)
+    state.acquire_lease(TARGET, holder="i1", seconds=60)
+
+    with pytest.raises(LeaseLostError):
+        state.prove_lease(first, seconds=10)
+
+
+def test_a_lease_that_was_given_back_is_not_proven(state: DynamoIncidentState) -> None:
+    lease = state.acquire_lease(TARGET, holder="i1", seconds=60)
+    state.release_lease(lease)
+
+    with pytest.raises(LeaseLostError):
+        state.prove_lease(lease, seconds=10)
 
 
 def test_of_many_writers_one_gets_the_lease(state: DynamoIncidentState) -> None:

@@ -9,7 +9,9 @@ import pytest
 from botocore.stub import Stubber
 
 from adapters.account import NAME, OTHER_SECRET, SECRET, Account
+from adapters.actions import actions_called
 from autorepair.aws.known_config import SsmKnownConfig
+from autorepair.domain.declared_reference import DeclaredReference
 from autorepair.domain.errors import (
     AccessDeniedError,
     TransientServiceError,
@@ -40,6 +42,22 @@ def test_declarations_are_listed_by_name_and_kind(account: Account) -> None:
         ("NODE_OPTIONS", "absent", True),
         ("STAGE", "literal", True),
     ]
+
+
+def test_references_name_what_is_declared_and_hold_no_value(account: Account) -> None:
+    account.declare("STAGE", {"type": "literal", "value": SECRET})
+    account.declare("DATABASE_URL", {"type": "secretsmanager", "name": "prod/db", "key": "url"})
+    account.declare("TABLE", {"type": "ssm", "name": "/app/table"})
+    account.declare("NODE_OPTIONS", {"type": "absent"})
+    account.declare("TOKEN", {"type": "ssm", "name": "/app/token"}, "SecureString")
+    account.declare("BROKEN", "{")
+    with actions_called(account) as called:
+        found = account.known_config.references(NAME)
+    assert found == {
+        "DATABASE_URL": DeclaredReference(kind="secretsmanager", name="prod/db", key="url"),
+        "TABLE": DeclaredReference(kind="ssm", name="/app/table"),
+    }
+    assert called == SsmKnownConfig.permissions["references"]
 
 
 def test_whether_a_secret_or_parameter_matches_is_not_known(account: Account) -> None:

@@ -94,6 +94,38 @@ def test_metrics_are_asked_for_the_function_as_a_whole(account: Account) -> None
     assert (asked[0]["StartTime"], asked[0]["EndTime"]) == (START, END)
 
 
+def test_a_month_is_read_by_the_full_hour_and_only_what_traffic_is_reckoned_from(
+    account: Account,
+) -> None:
+    client: Any = account.clients._session.client("cloudwatch")
+    asked: list[dict[str, Any]] = []
+    client.meta.events.register_first(
+        "provide-client-params.cloudwatch.GetMetricData",
+        lambda params, **_: asked.append(params),
+    )
+    hour = {"Id": "invocations_sum", "Timestamps": [NOW], "Values": [7.0]}
+    begin = NOW - timedelta(days=30)
+    with Stubber(client) as stubber:
+        stubber.add_response(
+            "get_metric_data", {"MetricDataResults": [hour | {"StatusCode": "Complete"}]}
+        )
+        series = CloudWatchMetrics(client).by_the_hour(
+            TARGET, start=begin.replace(minute=17), end=NOW
+        )
+
+    by_name = {(s.metric_name, s.statistic): s for s in series}
+    assert set(by_name) == {
+        ("Invocations", "Sum"),
+        ("Duration", "Average"),
+        ("ConcurrentExecutions", "Maximum"),
+    }
+    assert by_name["Invocations", "Sum"].points == ((NOW, 7.0),)
+    assert {s.period_s for s in series} == {3600}
+    (request,) = asked
+    assert request["StartTime"] == begin.replace(minute=0, second=0, microsecond=0)
+    assert {q["MetricStat"]["Period"] for q in request["MetricDataQueries"]} == {3600}
+
+
 def test_a_metric_that_cloudwatch_could_not_give_is_not_taken_for_silence(
     account: Account,
 ) -> None:
@@ -170,7 +202,7 @@ def test_a_queue_limits_the_timeout_by_its_visibility_timeout(account: Account) 
     client: Any = account.clients._session.client("lambda")
     stream = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/s"
     mappings = [
-        {"EventSourceArn": QUEUE, "State": "Enabled"},
+        {"EventSourceArn": QUEUE, "State": "Enabled", "MaximumBatchingWindowInSeconds": 15},
         {"EventSourceArn": f"{QUEUE}-old", "State": "Disabled"},
         {"EventSourceArn": stream, "State": "Enabled"},
     ]
@@ -179,8 +211,8 @@ def test_a_queue_limits_the_timeout_by_its_visibility_timeout(account: Account) 
         stubber.add_response("list_event_source_mappings", {"EventSourceMappings": mappings})
         reading = LambdaCallers(client, account.clients.sqs).read(TARGET)
 
-    found = [(c.kind, c.source, c.timeout_limit_s) for c in reading.callers]
-    assert found == [("sqs", QUEUE, 45.0), ("kinesis", stream, None)]
+    found = [(c.kind, c.source, c.timeout_limit_s, c.timeout_advised_s) for c in reading.callers]
+    assert found == [("sqs", QUEUE, 45.0, 5.0), ("kinesis", stream, None, None)]
     assert reading.gaps == ()
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from moto.sns.models import sns_backends
 
-from adapters.account import STATE_TABLE, Account
+from adapters.account import ACCOUNT, REGION, STATE_TABLE, TARGET, Account
 from adapters.indexed import INDEXED_TABLE, indexed_trail
 from autorepair.aws.audit_trail import DynamoAuditTrail
 from autorepair.aws.incident_state import DynamoIncidentState
+from autorepair.aws.repair_ledger import DynamoRepairLedger
 from autorepair.domain.audit import RecordKind
+from autorepair.domain.ledger import AccountLedger, Trip
 from autorepair.domain.policy import parse_policy
 from autorepair_cli.main import main
 
@@ -182,3 +186,90 @@ def test_a_policy_that_the_parameter_does_not_hold_is_refused(
     refused = run("policy", "set", written(tmp_path, json.dumps({"env": {"allow": names}})))
     assert (refused.exit_code, text_of(account)) == (1, FIRST)
     assert "the parameter holds 4096" in refused.stderr
+
+
+TOPIC = "lambda-auto-repair-notifications-dev"
+
+
+@pytest.fixture
+def inbox(account: Account) -> Callable[[], list[tuple[str, str]]]:
+    """People's topic under the name the stack gives it; what was sent there, with its subject."""
+    arn = account.clients.sns.create_topic(Name=TOPIC)["TopicArn"]
+
+    def sent() -> list[tuple[str, str]]:
+        topic = sns_backends[ACCOUNT][REGION].topics[arn]
+        return [(subject or "", text) for _, text, subject, _, _ in topic.sent_notifications]
+
+    return sent
+
+
+def test_people_are_told_who_paused_and_who_resumed(
+    run: Run, inbox: Callable[[], list[tuple[str, str]]]
+) -> None:
+    assert "people are told" in run("pause", "--reason", "migration", "--for", "8h").output
+    run("resume")
+    (paused, why), (resumed, before) = inbox()
+    assert (paused, resumed) == (
+        "[Auto-Repair] repairs are paused (dev)",
+        "[Auto-Repair] repairs go on (dev)",
+    )
+    assert "Why: migration" in why
+    assert "arn:aws:" in why
+    assert "(migration)" in before
+
+
+def test_people_are_told_what_of_the_policy_differs_and_where_it_allows_more(
+    run: Run, inbox: Callable[[], list[tuple[str, str]]], tmp_path: Path
+) -> None:
+    text = '{"modes": {"set_timeout": "ask", "set_memory": "auto"}}'
+    done = run("policy", "set", written(tmp_path, text))
+    assert 'modes.set_memory: "observe" -> "auto"  (allows more, or may)' in done.output
+    assert 'modes.set_timeout: "auto" -> "ask"\n' in done.output
+    ((subject, message),) = inbox()
+    assert subject == "[Auto-Repair] policy LOOSENED (dev)"
+    assert "WARNING: it allows more than before, or may: modes.set_memory\n" in message
+
+
+def test_a_dry_run_tells_nobody(
+    run: Run, inbox: Callable[[], list[tuple[str, str]]], tmp_path: Path
+) -> None:
+    run("policy", "set", written(tmp_path, "{}"), "--dry-run")
+    assert inbox() == []
+
+
+def test_without_a_topic_to_publish_to_it_is_done_all_the_same_and_said(
+    account: Account, run: Run, tmp_path: Path
+) -> None:
+    for command in (["pause"], ["resume"], ["policy", "set", written(tmp_path, "{}")]):
+        done = run(*command)
+        assert (done.exit_code, "nobody was told:" in done.stderr) == (0, True), done.output
+    assert (is_paused(account), text_of(account)) == (False, "{}")
+    assert len(acts(account)) == 3
+
+
+def test_the_policy_is_shown_with_how_the_storm_breaker_stands(account: Account, run: Run) -> None:
+    assert "the storm breaker has not tripped" in run("policy", "show").stderr
+    now = datetime.now(UTC)
+    trip = Trip(since=now, last_at=now, by="inc-9", why="a storm", functions=("orders",))
+    ledger = DynamoRepairLedger(account.clients.dynamodb, table=STATE_TABLE, clock=account.clock)
+    tripped = AccountLedger(trip=trip)
+    ledger.update(TARGET, lambda found: (found.model_copy(update={"of_account": tripped}), None))
+    shown = run("policy", "show")
+    assert "by incident inc-9: a storm: orders" in shown.stderr
+    assert json.loads(shown.stdout)["breaker"]["window_s"] == 600
+    run("pause")
+    assert "`autorepair resume` does not end it" in run("resume").stderr
+
+
+def test_a_ledger_that_cannot_be_read_does_not_hide_the_policy(account: Account, run: Run) -> None:
+    account.clients.dynamodb.put_item(
+        TableName=STATE_TABLE,
+        Item={
+            "pk": {"S": "repairs"},
+            "sk": {"S": "account"},
+            "entries": {"S": "{"},
+            "version": {"N": "1"},
+        },
+    )
+    shown = run("policy", "show")
+    assert (shown.exit_code, "storm breaker stands is unknown" in shown.stderr) == (0, True)

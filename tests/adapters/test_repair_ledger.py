@@ -19,7 +19,7 @@ from autorepair.domain.errors import (
     TransientServiceError,
 )
 from autorepair.domain.incident import Target
-from autorepair.domain.ledger import Ledger
+from autorepair.domain.ledger import AccountLedger, Ledger
 from autorepair.domain.pause import Pause
 
 
@@ -221,3 +221,12 @@ def test_a_policy_that_cannot_be_read_is_counted_each_time_and_a_readable_one_is
     _policy(account).write("{}")
     policies.current(is_fresh=True)
     assert len(counted) == 2
+
+
+def test_the_account_alone_may_be_looked_at(account: Account, ledger: DynamoRepairLedger) -> None:
+    assert ledger.of_account() == AccountLedger()
+    book(ledger, "orders", "i1")
+    with actions_called(account) as called:
+        found = ledger.of_account()
+    assert [one.incident_id for one in found.writes] == ["i1"]
+    assert called == DynamoRepairLedger.permissions["of_account"]

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from autorepair.domain.change import Change, MemorySetting
+from autorepair.domain.cost import estimated
 from autorepair.domain.incident import Outcome
 from autorepair.domain.policy import Policy, parse_policy
+from autorepair.domain.traffic import Traffic
+from autorepair.views.cost import cost_in_words
+from unit.logbook import TARGET, configured
 
 PROJECT = Path(__file__).parents[2]
 GUIDE = (PROJECT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -51,3 +57,23 @@ def test_a_pause_is_put_and_taken_away_where_the_service_looks_for_it() -> None:
     key = json.loads(re.findall(r"--key '(.*?)'", section)[0])
     assert key == {"pk": {"S": "pause"}, "sk": {"S": "pause"}}
     assert key.items() <= item.items()
+
+
+def test_the_example_of_a_cost_is_what_the_service_would_say() -> None:
+    until = datetime(2026, 11, 1, tzinfo=UTC)
+    traffic = Traffic(
+        since=until - timedelta(days=30), until=until, invocations_month=2.4e6, mean_ms=2000.0
+    )
+    target = TARGET.model_copy(update={"region": "eu-west-1"})
+    change = Change(
+        target=target,
+        before=MemorySetting(memory_mb=512),
+        after=MemorySetting(memory_mb=1024),
+        planned_on=None,
+    )
+    told = cost_in_words(estimated(change, traffic, configured(memory_mb=512)))
+    assert f"Added cost: {told}\n" in GUIDE
+    twice = change.model_copy(update={"after": MemorySetting(memory_mb=2048)})
+    both = estimated(twice, traffic, configured(memory_mb=512)).added_usd_month
+    assert both is not None
+    assert f"would make it {both:.2f} USD with the first" in GUIDE

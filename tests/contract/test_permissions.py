@@ -16,7 +16,7 @@ WRITERS = {
     "HandleFailureFunction",
     "ReconcileFunction",
 }
-WITHOUT_STATE = {"ReconcileFunction"}
+WITHOUT_STATE = {"DriftWatchFunction", "ReconcileFunction"}
 READING_VERBS = ("Get", "List", "Describe", "Lookup", "Filter")
 # Actions that know no resources, though they write: tracing and the set-up of log delivery.
 WITHOUT_RESOURCE = {
@@ -184,6 +184,48 @@ def test_the_key_is_used_directly_for_snapshots_only_and_by_writers_only(stack: 
     assert direct["kms:Decrypt"] == {templates.role_of(functions[name]) for name in WRITERS}
     assert direct["kms:Encrypt"] == {templates.role_of(functions[name]) for name in sealing}
     assert free == []
+
+
+def test_customers_keys_are_used_through_lambda_and_only_where_they_are_enrolled(
+    stack: Template,
+) -> None:
+    guard = {
+        "StringEquals": {
+            "aws:ResourceTag/auto-repair": "enabled",
+            "kms:ViaService": {"Fn::Sub": "lambda.${AWS::Region}.amazonaws.com"},
+        }
+    }
+    granted = {
+        action: {
+            role
+            for role in _roles(stack)
+            for s in templates.allowed(stack, role)
+            if action in templates.actions(s) and s.get("Condition") == guard
+        }
+        for action in ("kms:CreateGrant", "kms:Encrypt", "kms:Decrypt")
+    }
+    unguarded = [
+        (role, s)
+        for role in _roles(stack)
+        for s in templates.allowed(stack, role)
+        if "kms:CreateGrant" in templates.actions(s) and s.get("Condition") != guard
+    ]
+    writers = {templates.role_of(templates.functions(stack)[name]) for name in WRITERS}
+    assert granted["kms:CreateGrant"] == granted["kms:Encrypt"] == writers
+    assert writers < granted["kms:Decrypt"]
+    assert unguarded == []
+
+
+def test_only_the_verifier_invokes_targets_and_only_enrolled_ones(stack: Template) -> None:
+    invokers = [
+        (role, s.get("Condition"))
+        for role in _roles(stack)
+        for s in templates.allowed(stack, role)
+        if "lambda:InvokeFunction" in templates.actions(s)
+        and templates.mentions(s["Resource"], ":function:*")
+    ]
+    guard = {"StringEquals": {"aws:ResourceTag/auto-repair": "enabled"}}
+    assert invokers == [("VerifyRepairRole", guard)]
 
 
 def test_the_state_machine_calls_its_own_steps_by_version_only(stack: Template) -> None:

@@ -308,10 +308,10 @@ def test_an_unreadable_policy_raises_an_alarm_that_speaks_and_turns_the_health_l
 
 def test_every_step_is_watched_for_errors_and_timeouts(stack: Template) -> None:
     monitoring = templates.load("stacks/monitoring.yaml")
-    # An alarm takes ten metrics, so Reconcile has one of its own.
+    # An alarm takes ten metrics, so what is no step has one of its own.
     alarms = [
         monitoring["Resources"][name]["Properties"]
-        for name in ("StepErrorsAlarm", "ReconcileErrorsAlarm")
+        for name in ("StepErrorsAlarm", "ReconcileErrorsAlarm", "DriftWatchErrorsAlarm")
     ]
     filters = templates.resources(monitoring, "AWS::Logs::MetricFilter")
     for name, function in templates.functions(stack).items():

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FUNCTION = "patient-forgetful-orders"
 ALARM = f"{FUNCTION}-errors"
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 Denial = tuple[str, str, str]
 """A step's function (without prefix and environment), a service and an operation."""
@@ -154,7 +154,7 @@ class Runs:
             if status != "RUNNING":
                 return status
             time.sleep(0.05)
-        raise AssertionError("the execution did not end")
+        raise AssertionError(f"the execution did not end with {set(self.gate.denied)} denied")
 
     def _history(self, execution: str) -> tuple[tuple[str, ...], str | None]:
         history = self._machines.get_execution_history(executionArn=execution, maxResults=1000)

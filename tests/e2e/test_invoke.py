@@ -33,6 +33,8 @@ EXPECTED: dict[str, tuple[str, object]] = {
     # The same function, so it is handed over here too, and nobody says that it was taken back.
     # Handed over, or left alone where the incident of the samples has ended before.
     "handle_failure": ("undo", ...),
+    # What the sample of NotifyResult says to be repaired is not what this function went through.
+    "drift_watch": ("looked", 1),
     # Last: it settles what the samples before it have left behind.
     "reconcile": ("is_complete", True),
 }

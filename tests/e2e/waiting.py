@@ -9,9 +9,9 @@ from typing import Any
 PATIENCE_S = 180
 
 
-def until(condition: Callable[[], Any], what: str) -> Any:  # noqa: ANN401 - whatever is found
+def until(condition: Callable[[], Any], what: str, *, patience_s: float = PATIENCE_S) -> Any:  # noqa: ANN401 - whatever is found
     """Give what the condition finds; a busy machine takes its time."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         found = condition()
         if found:

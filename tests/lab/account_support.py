@@ -50,6 +50,7 @@ class TableRuntime:
         self._sink = sink
         self.answers: dict[str, Answer] = {}
         self.specs: list[FunctionSpec] = []
+        self.request_ids: list[str] = []
         self.retired: list[str] = []
         self.killed: list[str] = []
         self.is_closed = False
@@ -79,6 +80,7 @@ class TableRuntime:
                 LogEvent(int(started * 1000), "END"),
             ),
         )
+        self.request_ids.append(result.request_id)
         self._sink(spec, result)
         return result
 

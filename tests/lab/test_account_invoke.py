@@ -62,6 +62,14 @@ def test_an_answer_comes_with_its_version_and_the_tail_of_the_log(lab: Lab) -> N
     assert "FunctionError" not in answer
 
 
+def test_an_answer_bears_the_request_id_that_the_function_and_its_log_have(lab: Lab) -> None:
+    functions = lab.client("lambda")
+    create_function(functions, "known")
+    answer = functions.invoke(FunctionName="known")
+
+    assert lab.runtime.request_ids[-1] == answer["ResponseMetadata"]["RequestId"]
+
+
 def test_a_failure_is_marked_and_counted(lab: Lab) -> None:
     functions = lab.client("lambda")
     create_function(functions, "failing")

@@ -145,6 +145,36 @@ def test_settings_that_moto_forgets_are_kept(functions: Any) -> None:
     assert by_arn["Content"]["CodeSha256"] == layer["Content"]["CodeSha256"]
 
 
+def test_a_version_is_published_of_the_code_that_was_meant_and_of_no_other(functions: Any) -> None:
+    made = create_function(functions, "meant")
+    code, message = refusal(
+        functions.publish_version, FunctionName="meant", CodeSha256="another code's"
+    )
+    assert (code, "CodeSHA256" in message) == ("InvalidParameterValueException", True)
+    published = functions.publish_version(FunctionName="meant", CodeSha256=made["CodeSha256"])
+    assert published["Version"] == "1"
+
+
+def test_an_update_that_changes_nothing_makes_a_new_version_all_the_same(functions: Any) -> None:
+    # Verified against AWS by moto's tests (getmoto/moto#8379): only that there was one counts.
+    create_function(functions, "updated", Timeout=5)
+    first = functions.publish_version(FunctionName="updated")["Version"]
+    functions.update_function_configuration(FunctionName="updated", Timeout=5)
+    settled(functions, "updated")
+    assert (first, functions.publish_version(FunctionName="updated")["Version"]) == ("1", "2")
+
+
+def test_what_is_unpublished_is_not_kept_warm(functions: Any) -> None:
+    create_function(functions, "cold")
+    code, _ = refusal(
+        functions.put_provisioned_concurrency_config,
+        FunctionName="cold",
+        Qualifier="$LATEST",
+        ProvisionedConcurrentExecutions=1,
+    )
+    assert code == "InvalidParameterValueException"
+
+
 def test_a_published_version_never_changes(functions: Any) -> None:
     create_function(functions, "versions", Timeout=4)
     first = functions.publish_version(FunctionName="versions")

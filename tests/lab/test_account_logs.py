@@ -6,13 +6,18 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
 
 import pytest
 from botocore.exceptions import ClientError
 
+from autorepair.domain.own_alarms import Enrollable, filter_for
 from autorepair_lab.account.call import CallRefusedError
 from autorepair_lab.account.log_patterns import compile_pattern
 from autorepair_lab.account.metric_math import evaluate
+from autorepair_lab.runtime.model import FunctionSpec
+from autorepair_lab.runtime.platform_log import PlatformLog, Report
 from lab.account_support import Lab, running_lab
 
 
@@ -156,6 +161,43 @@ def test_a_metric_filter_turns_log_lines_into_a_metric(lab: Lab) -> None:
     assert [point["ExtendedStatistics"] for point in found] == [{"p50": 1.0}]
 
 
+def test_a_metric_filter_wants_a_group_and_replaces_the_one_of_its_name(lab: Lab) -> None:
+    logs = lab.client("logs")
+    told = {"filterName": "f", "logGroupName": "/filtered"}
+    counted = {"metricName": "m", "metricNamespace": "n", "metricValue": "1"}
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        logs.put_metric_filter(**told, filterPattern="x", metricTransformations=[counted])
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        logs.delete_metric_filter(**told)
+    put(lab, "/filtered", "s", [(int(time.time() * 1000), "x")])
+    for pattern in ("x", "y"):
+        logs.put_metric_filter(**told, filterPattern=pattern, metricTransformations=[counted])
+    found = logs.describe_metric_filters(logGroupName="/filtered")["metricFilters"]
+    assert [one["filterPattern"] for one in found] == ["y"]
+
+
+@pytest.mark.parametrize("log_format", ["Text", "JSON"])
+@pytest.mark.parametrize(("status", "times"), [("timeout", 1), ("success", 0)])
+def test_the_filter_of_an_enrolled_function_counts_each_time_out_once(
+    log_format: Literal["Text", "JSON"], status: Literal["timeout", "success"], times: int
+) -> None:
+    spec = FunctionSpec(
+        name="orders", version="$LATEST", arn="arn", handler="app.handler", memory_mb=128,
+        timeout_s=3, code_dir=Path(), layer_dirs=(), env=(), account_id="1", region="r",
+        log_group="/aws/lambda/orders", log_format=log_format,
+    )  # fmt: skip
+    log = PlatformLog(spec)
+    log.start(0, "r-1")
+    if status == "timeout":
+        log.timed_out(3_000_000, "r-1")
+    log.end(3_000_000, Report("r-1", status, None, 3000.0, 3000, 128, 60, None))
+    function = Enrollable(
+        name="orders", arn="arn", timeout_s=3, log_group="g", is_json=log_format == "JSON"
+    )
+    matches = compile_pattern(filter_for("dev", function).pattern)
+    assert sum(matches(event.message) for event in log.events()) == times
+
+
 def test_percentiles_and_metric_math_are_computed(lab: Lab) -> None:
     cloudwatch = lab.client("cloudwatch")
     now = datetime.now(UTC)
@@ -185,6 +227,12 @@ def test_percentiles_and_metric_math_are_computed(lab: Lab) -> None:
     assert shown["fifty"] == [pytest.approx(50.5)]
     assert shown["ninetynine"] == [pytest.approx(99.01)]
     assert shown["share"] == [pytest.approx(5.0)]
+
+
+def test_an_aggregate_of_all_metrics_is_taken_point_by_point() -> None:
+    series = {"a": {0: 1.0, 60: 9.0}, "b": {0: 3.0}}
+    assert evaluate("MAX(METRICS())", series) == {0: 3.0, 60: 9.0}
+    assert evaluate("SUM(METRICS()) / 2", series) == {0: 2.0, 60: 4.5}
 
 
 def test_metric_math_leaves_out_points_without_a_value() -> None:

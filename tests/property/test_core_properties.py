@@ -25,7 +25,7 @@ from autorepair.domain.log_format import RawEvent, assemble
 from autorepair.domain.policy import Caps, Policy, VerificationRules
 from autorepair.domain.statistics import fisher_one_sided
 from autorepair.domain.verdict import judge
-from autorepair.domain.verification import TrafficSample, Verdict
+from autorepair.domain.verification import Shortage, TrafficSample, Verdict
 from autorepair.repairs.planner import Surroundings
 from autorepair.repairs.registry import plan
 from unit.logbook import START, TARGET, configured, diagnosed
@@ -266,7 +266,7 @@ SAMPLES = st.integers(0, 40).flatmap(
     before=SAMPLES,
     after=SAMPLES,
     windows=st.integers(1, 6),
-    still_short=st.booleans(),
+    shortage=st.sampled_from(Shortage),
     is_partial=st.booleans(),
     step=st.integers(1, 3),
 )
@@ -275,7 +275,7 @@ def test_a_verdict_never_waits_for_ever_and_never_keeps_what_is_worse(
     before: TrafficSample,
     after: TrafficSample,
     windows: int,
-    still_short: bool,
+    shortage: Shortage,
     is_partial: bool,
     step: int,
 ) -> None:
@@ -287,7 +287,7 @@ def test_a_verdict_never_waits_for_ever_and_never_keeps_what_is_worse(
         is_partial=is_partial,
         windows_used=windows,
         rules=rules,
-        still_short=still_short,
+        shortage=shortage,
         step=step,
         steps_allowed=3,
     )

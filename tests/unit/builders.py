@@ -27,6 +27,7 @@ from autorepair.domain.incident import Alarm, Incident, Target
 from autorepair.domain.policy import Mode, Policy, VerificationRules
 from autorepair.domain.verification import TrafficSample, Verdict, Verification
 from unit.fakes import ACCOUNT, ARN, NAME, NOW, REGION, World, configuration
+from unit.logbook import QUIET
 
 TARGET = Target(function_name=NAME, function_arn=ARN, account_id=ACCOUNT, region=REGION)
 ALARM = Alarm(
@@ -130,6 +131,7 @@ def evidence(
         configuration=configured or configuration(),
         invocations=seen,
         log_lines=lines,
+        traffic=QUIET,
     )
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from autorepair.domain.described_alarm import AlarmState, DescribedAlarm, WatchedMetric
 from autorepair.domain.filtered_log import FilteredLog
+from autorepair.domain.own_alarms import Fit
 
 LONG_AGO = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -77,6 +78,27 @@ class FakeMetricFilters:
     def writers_of(self, log: FilteredLog, *, start: datetime, end: datetime) -> tuple[str, ...]:
         self.searched.append((log.log_group, start, end))
         return self.writers.get(log.log_group, ())
+
+
+class FakeOwnAlarms:
+    """Duration alarms of the service's own, in milliseconds by function; 80% of each timeout."""
+
+    def __init__(self) -> None:
+        self.duration_ms: dict[str, float] = {}
+        self.error: Exception | None = None
+
+    def fit_duration(self, function_name: str, timeout_s: int) -> Fit | None:
+        if self.error is not None:
+            raise self.error
+        before = self.duration_ms.get(function_name)
+        if before is None:
+            return None
+        self.duration_ms[function_name] = 800.0 * timeout_s
+        return Fit(
+            alarm=f"lambda-auto-repair-dev-{function_name}-duration",
+            before_ms=before,
+            after_ms=800.0 * timeout_s,
+        )
 
 
 class FakeAdmissions:

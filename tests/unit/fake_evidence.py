@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from autorepair.domain.catalogue import CatalogueEntry
+from autorepair.domain.circumstances import EnvironmentKey
 from autorepair.domain.configuration import FunctionConfiguration
+from autorepair.domain.deployment import Stack, recent_deployment
 from autorepair.domain.diagnosis import Advice, RootCause
 from autorepair.domain.errors import EvidenceMissingError
 from autorepair.domain.evidence import (
     AccountConcurrency,
+    Alias,
     Caller,
     DeclaredVariable,
     EventSource,
@@ -25,6 +28,7 @@ from autorepair.domain.evidence import (
 from autorepair.domain.incident import Target
 from autorepair.domain.recent_changes import TrailEvent
 from autorepair.ports import CallerReading, LogReading, Releases
+from unit.fake_functions import NOW
 
 
 class FakeLogs:
@@ -52,6 +56,8 @@ class FakeLogs:
 class FakeMetrics:
     def __init__(self) -> None:
         self.series: tuple[MetricSeries, ...] = ()
+        self.hours: tuple[MetricSeries, ...] = CALLED_ONCE_A_DAY
+        self.asked_by_the_hour: list[tuple[datetime, datetime]] = []
         self.error: Exception | None = None
 
     def read(self, target: Target, *, start: datetime, end: datetime) -> tuple[MetricSeries, ...]:
@@ -59,6 +65,40 @@ class FakeMetrics:
         if self.error is not None:
             raise self.error
         return self.series
+
+    def by_the_hour(
+        self, target: Target, *, start: datetime, end: datetime
+    ) -> tuple[MetricSeries, ...]:
+        del target
+        self.asked_by_the_hour.append((start, end))
+        if self.error is not None:
+            raise self.error
+        return self.hours
+
+
+def by_the_hour(
+    name: str, statistic: str, *values: float, until: datetime = NOW, hours_apart: int = 1
+) -> MetricSeries:
+    """One value for an hour each, the last of them for the hour before ``until``."""
+    begin = until - timedelta(hours=hours_apart * (len(values) - 1) + 1)
+    return MetricSeries(
+        id=f"metric/{name}/{statistic}",
+        namespace="AWS/Lambda",
+        metric_name=name,
+        statistic=statistic,
+        period_s=3600,
+        points=tuple(
+            (begin + timedelta(hours=hours_apart * number), value)
+            for number, value in enumerate(values)
+        ),
+    )
+
+
+CALLED_ONCE_A_DAY = (
+    by_the_hour("Invocations", "Sum", *[1.0] * 30, hours_apart=24),
+    by_the_hour("Duration", "Average", *[2500.0] * 30, hours_apart=24),
+    by_the_hour("ConcurrentExecutions", "Maximum", *[1.0] * 30, hours_apart=24),
+)
 
 
 class FakeCallers:
@@ -102,6 +142,47 @@ class FakeReleaseList:
         if self.error is not None:
             raise self.error
         return self.releases
+
+    def aliases(self, target: Target) -> tuple[Alias, ...]:
+        del target
+        if self.error is not None:
+            raise self.error
+        return self.releases.aliases
+
+
+class FakeStacks:
+    def __init__(self) -> None:
+        self.stacks: tuple[Stack, ...] = ()
+        self.error: Exception | None = None
+
+    def owning(self, configuration: FunctionConfiguration) -> tuple[Stack, ...]:
+        del configuration
+        if self.error is not None:
+            raise self.error
+        return self.stacks
+
+
+class FakeEnvironmentKeys:
+    """Every key is enabled and enrolled, but for those in ``keys``."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, EnvironmentKey] = {}
+
+    def read(self, key_arn: str) -> EnvironmentKey:
+        usable = EnvironmentKey(arn=key_arn, state="Enabled", is_enrolled=True)
+        return self.keys.get(key_arn, usable)
+
+
+class FakeRoles:
+    def __init__(self) -> None:
+        self.services = frozenset({"lambda.amazonaws.com"})
+        self.error: Exception | None = None
+
+    def trusted_by(self, role_arn: str) -> frozenset[str]:
+        del role_arn
+        if self.error is not None:
+            raise self.error
+        return self.services
 
 
 class FakeConcurrency:
@@ -156,6 +237,9 @@ def summary_of(evidence: Evidence, *, key: str) -> EvidenceSummary:
         log_group=evidence.configuration.log_group,
         first_invocation_at=min((i.started_at for i in evidence.invocations), default=None),
         last_invocation_at=max((i.started_at for i in evidence.invocations), default=None),
+        recent_deployment=recent_deployment(evidence),
+        traffic=evidence.traffic,
+        concurrency=evidence.concurrency,
         gaps=evidence.gaps,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from autorepair.domain.change import (
@@ -24,6 +25,7 @@ from autorepair.domain.configuration import (
 from autorepair.domain.errors import StaleConfigurationError, TargetNotFoundError
 from autorepair.domain.incident import Target
 from autorepair.domain.standing import standing, with_setting
+from autorepair.ports.function import unguarded
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -83,22 +85,28 @@ class FakeFunctions:
     def tags(self, target: Target) -> dict[str, str]:
         return self.read(target).tags
 
-    def apply(self, change: Change) -> FunctionConfiguration:
+    def apply(
+        self, change: Change, *, guard: Callable[[], None] = unguarded
+    ) -> FunctionConfiguration:
         self.applied.append(change)
         if self.refusals:
             raise self.refusals.pop(0)
         current = self.read(change.target)
-        after = edited(current, change.after)
+        after = moved_along(edited(current, change.after), change)
         if after == current and self._led_here(current, change):
             return current
+        start = change.release.start if change.release else None
+        if start is not None and current.alias_version != start:
+            raise StaleConfigurationError("the alias is somewhere else")
         is_as_planned = (
-            edited(current, change.before) == current
+            edited(current, change.before).fingerprint == current.fingerprint
             and change.leads_to == standing(after, change.after)
             if change.planned_on is None
             else change.planned_on == standing(current, change.before)
         )
         if not is_as_planned:
             raise StaleConfigurationError("something else than what is to be changed differs")
+        guard()
         self.by_name[change.target.function_name] = after
         self.writes += 1
         if self.fails_after_write is not None:
@@ -116,6 +124,15 @@ class FakeFunctions:
     def somebody_changes(self, name: str = NAME, /, **changes: object) -> None:
         moved = self.by_name[name].model_copy(update=changes)
         self.by_name[name] = moved.model_copy(update={"fingerprint": fingerprint_of(moved)})
+
+
+def moved_along(after: FunctionConfiguration, change: Change) -> FunctionConfiguration:
+    """Give the configuration with the alias where the change's release puts it."""
+    move = change.release
+    if move is None:
+        return after
+    version = move.end or str(int(move.former) + 1)
+    return after.model_copy(update={"alias_version": version})
 
 
 def edited(current: FunctionConfiguration, setting: Setting) -> FunctionConfiguration:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from autorepair.domain.audit import AuditRecord, Entry, RecordKind, chain, first_break
 from autorepair.domain.change import ChangeRecord
 from autorepair.domain.configuration import FunctionConfiguration
-from autorepair.domain.errors import LeaseHeldError
+from autorepair.domain.errors import LeaseHeldError, LeaseLostError, TransientServiceError
 from autorepair.domain.incident import Incident, Target
 from autorepair.domain.ledger import AccountLedger, Booking, Ledger
 from autorepair.domain.pause import Pause
@@ -26,10 +26,13 @@ class FakeAudit:
     def __init__(self) -> None:
         self.chains: dict[str, list[AuditRecord]] = {}
         self.error: Exception | None = None
+        self.fails_on: RecordKind | None = None
 
     def append(self, entry: Entry) -> AuditRecord:
         if self.error is not None:
             raise self.error
+        if entry.kind is self.fails_on:
+            raise TransientServiceError(f"no record of {entry.kind} just now")
         records = self.chains.setdefault(entry.incident_id, [])
         known = next((r for r in records if r.entry.key == entry.key), None)
         if known is not None:
@@ -101,6 +104,12 @@ class FakeState:
         lease = Lease(target.function_arn, holder, self.fence, expires_at)
         self.leases[target.function_arn] = lease
         return lease
+
+    def prove_lease(self, lease: Lease, *, seconds: int) -> None:
+        held = self.leases.get(lease.function_arn)
+        until = self._clock.now() + timedelta(seconds=seconds)
+        if held != lease or held.expires_at < until:
+            raise LeaseLostError(f"{lease.holder} lost the lease of {lease.function_arn}")
 
     def release_lease(self, lease: Lease) -> None:
         if self.leases.get(lease.function_arn) == lease:

@@ -14,21 +14,26 @@ from autorepair.domain.audit import RecordKind
 from autorepair.domain.incident import Incident
 from autorepair.domain.policy import Policy
 from autorepair.ports import Ports
-from unit.fake_alarms import FakeAdmissions, FakeAlarms, FakeMetricFilters
+from unit.fake_aftercare import FakePace, FakeWatches
+from unit.fake_alarms import FakeAdmissions, FakeAlarms, FakeMetricFilters, FakeOwnAlarms
 from unit.fake_evidence import (
     FakeAdvisor,
     FakeCallers,
     FakeChangeLog,
     FakeConcurrency,
+    FakeEnvironmentKeys,
     FakeEvidenceStore,
     FakeKnownConfig,
     FakeLogs,
     FakeMetrics,
     FakeReleaseList,
+    FakeRoles,
+    FakeStacks,
     summary_of,
 )
 from unit.fake_functions import ACCOUNT, ARN, NAME, NOW, REGION, FakeFunctions, configuration
 from unit.fake_people import FakeAnnouncer, FakeNotifier, FakeUnsentMessages, Sent
+from unit.fake_probes import FakeProbes
 from unit.fake_rules import FakeClock, FakePolicies
 from unit.fake_state import FakeAudit, FakeLedger, FakeSnapshots, FakeState
 from unit.fake_watch import FakeEnrolment, FakeExecutions, FakeStandingAlarms
@@ -49,6 +54,7 @@ __all__ = [
     "FakeClock",
     "FakeConcurrency",
     "FakeEnrolment",
+    "FakeEnvironmentKeys",
     "FakeEvidenceStore",
     "FakeExecutions",
     "FakeFunctions",
@@ -58,12 +64,18 @@ __all__ = [
     "FakeMetricFilters",
     "FakeMetrics",
     "FakeNotifier",
+    "FakeOwnAlarms",
+    "FakePace",
     "FakePolicies",
+    "FakeProbes",
     "FakeReleaseList",
+    "FakeRoles",
     "FakeSnapshots",
+    "FakeStacks",
     "FakeStandingAlarms",
     "FakeState",
     "FakeUnsentMessages",
+    "FakeWatches",
     "Sent",
     "World",
     "configuration",
@@ -79,6 +91,7 @@ class World:
     functions: FakeFunctions = field(default_factory=lambda: FakeFunctions(configuration()))
     alarms: FakeAlarms = field(default_factory=FakeAlarms)
     metric_filters: FakeMetricFilters = field(default_factory=FakeMetricFilters)
+    own_alarms: FakeOwnAlarms = field(default_factory=FakeOwnAlarms)
     admissions: FakeAdmissions = field(default_factory=FakeAdmissions)
     logs: FakeLogs = field(default_factory=FakeLogs)
     metrics: FakeMetrics = field(default_factory=FakeMetrics)
@@ -86,13 +99,19 @@ class World:
     change_log: FakeChangeLog = field(default_factory=FakeChangeLog)
     releases: FakeReleaseList = field(default_factory=FakeReleaseList)
     concurrency: FakeConcurrency = field(default_factory=FakeConcurrency)
+    stacks: FakeStacks = field(default_factory=FakeStacks)
+    environment_keys: FakeEnvironmentKeys = field(default_factory=FakeEnvironmentKeys)
+    roles: FakeRoles = field(default_factory=FakeRoles)
     known_config: FakeKnownConfig = field(default_factory=FakeKnownConfig)
+    probes: FakeProbes = field(default_factory=FakeProbes)
     policies: FakePolicies = field(default_factory=lambda: FakePolicies(Policy()))
     evidence: FakeEvidenceStore = field(default_factory=FakeEvidenceStore)
     audit: FakeAudit = field(default_factory=FakeAudit)
     ledger: FakeLedger = field(default_factory=FakeLedger)
     notifier: FakeNotifier = field(default_factory=FakeNotifier)
     unsent: FakeUnsentMessages = field(default_factory=FakeUnsentMessages)
+    watches: FakeWatches = field(default_factory=FakeWatches)
+    pace: FakePace = field(default_factory=FakePace)
     announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
     advisor: FakeAdvisor = field(default_factory=FakeAdvisor)
     executions: FakeExecutions = field(default_factory=FakeExecutions)
@@ -113,6 +132,7 @@ class World:
             functions=self.functions,
             alarms=self.alarms,
             metric_filters=self.metric_filters,
+            own_alarms=self.own_alarms,
             admissions=self.admissions,
             logs=self.logs,
             metrics=self.metrics,
@@ -120,8 +140,12 @@ class World:
             change_log=self.change_log,
             releases=self.releases,
             concurrency=self.concurrency,
+            stacks=self.stacks,
+            environment_keys=self.environment_keys,
+            roles=self.roles,
             snapshots=self.snapshots,
             known_config=self.known_config,
+            probes=self.probes,
             policies=self.policies,
             evidence=self.evidence,
             audit=self.audit,
@@ -129,6 +153,8 @@ class World:
             ledger=self.ledger,
             notifier=self.notifier,
             unsent=self.unsent,
+            watches=self.watches,
+            pace=self.pace,
             announcer=self.announcer,
             advisor=self.advisor,
             executions=self.executions,

@@ -18,6 +18,7 @@ from autorepair.domain.evidence import (
 )
 from autorepair.domain.incident import Target
 from autorepair.domain.log_format import RawEvent, assemble
+from autorepair.domain.traffic import Traffic
 
 START = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 TARGET = Target(
@@ -26,6 +27,18 @@ TARGET = Target(
     account_id="123456789012",
     region="eu-west-1",
 )
+
+
+QUIET = Traffic(
+    since=START - timedelta(days=30),
+    until=START,
+    invocations_month=1000.0,
+    mean_ms=500.0,
+    peak_per_s=0.1,
+    peak_concurrency=1.0,
+    cut_off_share=0.0,
+)
+"""A function that is called so seldom that no change of it costs a cent, or wants for room."""
 
 
 def configured(**changes: object) -> FunctionConfiguration:
@@ -69,6 +82,7 @@ def summed_up(**changes: object) -> EvidenceSummary:
         invocations=10,
         failures=6,
         log_lines=40,
+        traffic=QUIET,
         gaps=(),
     )
     return plain.model_copy(update=changes)

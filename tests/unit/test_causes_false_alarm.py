@@ -170,3 +170,37 @@ def test_the_leaving_of_a_client_that_the_code_expects_is_no_trouble() -> None:
 )
 def test_an_answer_that_is_an_error_is_no_sign_of_health(says: str) -> None:
     assert find(alarmed(well(says=says), namespace="Custom", metric_name="Http5xx")) is None
+
+
+def visited(*, before: int, lately: int) -> Logbook:
+    """Write a log of 60 calls, warnings in some of the first 50 and in some of the last 10."""
+    log = Logbook()
+    for n in range(60):
+        warns = n < before * 5 and n % 5 == 0 if n < 50 else n >= 60 - lately
+        log.call(50, says=[(0.001, "WARN flag refresh failed, using copy" if warns else "served")])
+    return log
+
+
+def busy(log: Logbook) -> Finding | None:
+    evidence = alarmed(log, metric_name="Invocations", kind="anomaly", reason=BAND)
+    assert evidence.alarm is not None
+    since = evidence.invocations[50].started_at
+    watched = evidence.alarm.model_copy(update={"evaluated_from": since})
+    return find(evidence.model_copy(update={"alarm": watched}))
+
+
+@pytest.mark.parametrize("lately", [0, 1, 2])
+def test_warnings_of_every_day_do_not_make_a_peak_of_visitors_suspicious(lately: int) -> None:
+    assert busy(visited(before=8, lately=lately)) is not None
+
+
+def test_warnings_that_are_new_or_more_frequent_than_ever_do() -> None:
+    assert busy(visited(before=0, lately=3)) is None
+    assert busy(visited(before=8, lately=8)) is None
+
+
+@pytest.mark.parametrize("metric", ["OrdersConfirmed", "CheckoutConversion", "MessagesSent"])
+def test_a_business_that_falls_off_beside_a_function_that_is_well_may_be_true(metric: str) -> None:
+    evidence = alarmed(well(), metric_name=metric, namespace="Shop/Business")
+    assert find(evidence) is None
+    assert diagnose(evidence).root_cause is RootCause.INSUFFICIENT_EVIDENCE

@@ -84,3 +84,63 @@ def test_time_that_a_named_part_took_is_not_the_processors(words: str) -> None:
     idle.succeed(15_200, 18_200, 19_200, 18_700)
     evidence = with_alarm(idle.evidence(changes=[lowered]), "Duration")
     assert CPU_STARVED.diagnose(evidence) is not None
+
+
+def pickup(*lasts_s: float, told: str, volume_mb: int = 210, cut_mb: int = 70) -> Logbook:
+    """Write a log of downloads whose words tell the rate, the last one cut on the way."""
+    log = Logbook(timeout_s=300)
+    for lasts in lasts_s:
+        done = told.format(mb=volume_mb, rate=round(volume_mb / lasts, 2))
+        log.call(lasts * 1000, says=[(lasts / 3, "listing 31 files"), (lasts - 1, done)])
+    log.time_out(
+        [(60, "listing 34 files"), (270, told.format(mb=cut_mb, rate=round(cut_mb / 270, 2)))]
+    )
+    return log
+
+
+TOLD = (
+    "downloaded {mb} MB, {rate} MB/s",
+    "fetched {mb} MB throughput_mb_s={rate}",
+    '{{"message": "received chunk", "sizeMb": {mb}, "rate_mbps": {rate}}}',
+)
+SWIFT = (43.0, 42.0, 44.0, 41.5, 43.5, 42.2, 41.0, 43.1)
+
+
+@pytest.mark.parametrize("told", TOLD)
+@pytest.mark.parametrize("slow", [(), (180.0,), (180.0, 291.0), (150.0, 200.0, 240.0, 290.0)])
+def test_as_much_data_at_a_falling_rate_is_somebody_elses_slowness(
+    told: str, slow: tuple[float, ...]
+) -> None:
+    diagnosis = diagnose(pickup(*SWIFT, *slow, told=told).evidence())
+    assert diagnosis.root_cause is RootCause.DOWNSTREAM_SLOW
+    assert diagnosis.need is None
+
+
+def test_slow_work_at_the_rate_of_ever_is_not_somebody_elses() -> None:
+    told, log = "downloaded {} MB, 0.9 MB/s", Logbook(timeout_s=300)
+    for lasts in (180, 210, 240, 200, 270, 290, 285, 260):
+        log.call(lasts * 1000, says=[(lasts - 1, told.format(round(0.9 * lasts)))])
+    log.time_out([(n * 50, told.format(45 * n)) for n in range(1, 6)])
+    finding = TIMEOUT_TOO_LOW.diagnose(log.evidence())
+    assert finding is not None
+    assert finding.need is not None
+
+
+def test_a_rate_of_the_functions_own_work_blames_nobody_else() -> None:
+    own = "encoded {mb} MB at {rate} MB/s"
+    counted = [(at, f"encoded segment {at // 30} of 12, 0.3 MB/s") for at in range(30, 300, 30)]
+    log = pickup(*SWIFT, told=own)
+    log.time_out(counted)
+    finding = TIMEOUT_TOO_LOW.diagnose(log.evidence())
+    assert finding is not None
+    assert finding.cause is not RootCause.DOWNSTREAM_SLOW
+
+
+def test_batches_that_grew_with_their_durations_need_more_time() -> None:
+    log = Logbook(timeout_s=60)
+    for rows in (100, 110, 90, 105, 95, 100, 900, 1000):
+        log.call(rows * 55, says=[(0.1, f"batch of {rows} rows")])
+    log.time_out([(0.1, "batch of 1200 rows")])
+    finding = TIMEOUT_TOO_LOW.diagnose(log.evidence())
+    assert finding is not None
+    assert finding.need is not None

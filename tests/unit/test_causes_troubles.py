@@ -27,6 +27,13 @@ THROTTLED = (
         "openai.RateLimitError: Error code: 429 - {'error': {'message': 'You exceeded your current "
         "quota, please check your plan', 'code': 'insufficient_quota'}}"
     ),
+    (
+        "software.amazon.awssdk.services.kms.model.KmsException: You have exceeded the rate at "
+        "which you may call KMS. Reduce the frequency of your calls. (Service: Kms, Status Code: "
+        "400)"
+    ),
+    "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
+    "calls exceed the maximum request rate for this account",
     "AxiosError: Request failed with status code 429",
     "requests.exceptions.HTTPError: 429 Client Error: Too Many Requests for url: https://a.example",
     "WebClientResponseException$TooManyRequests: 429 Too Many Requests from POST https://a.example",
@@ -189,6 +196,21 @@ NO_RESOLVER = (
     "dial tcp: lookup db.internal on 10.0.0.2:53: read udp 10.0.1.9:4321: i/o timeout",
 )
 FAILING = (
+    (
+        "DatabaseResumingException: The Aurora DB instance db-ABC is resuming after being "
+        "auto-paused. Please wait a few seconds and try again."
+    ),
+    (
+        "org.apache.kafka.common.errors.NotLeaderOrFollowerException: For requests intended only "
+        "for the leader, this error indicates that the broker is not the current leader."
+    ),
+    "KafkaJSProtocolError: This server is not the leader for that topic-partition",
+    'KafkaError{code=NOT_LEADER_FOR_PARTITION,val=6,str="Broker: Not leader for partition"}',
+    "KafkaError{code=COORDINATOR_NOT_AVAILABLE,val=15}",
+    "redis.exceptions.BusyLoadingError: Redis is loading the dataset in memory",
+    "MongoServerError: not primary: NotWritablePrimary",
+    "FATAL: the database system is not yet accepting connections",
+    "Database 'orders' on server 'x' is not currently available. Please retry the connection.",
     "read ECONNRESET",
     "socket hang up",
     "OSError: [Errno 116] Stale file handle: '/mnt/tiles/a'",

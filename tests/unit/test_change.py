@@ -4,6 +4,7 @@ import pytest
 
 from autorepair.domain.change import (
     Absent,
+    AliasMove,
     AliasSetting,
     Change,
     ChangeRecord,
@@ -17,6 +18,7 @@ from autorepair.domain.change import (
     Setting,
     TimeoutSetting,
 )
+from autorepair.domain.incident import Target
 from unit.logbook import TARGET
 
 PAIRS: list[tuple[Setting, Setting, RepairKind]] = [
@@ -102,3 +104,70 @@ def test_two_steps_are_undone_as_one() -> None:
     assert record.in_place == whole
     assert record.model_copy(update={"status": "rolled_back"}).in_place is None
     assert record.model_copy(update={"status": "refused"}).in_place == first
+
+
+OLD_RECORD = {
+    "target": {
+        "function_name": "orders",
+        "function_arn": "arn:aws:lambda:eu-central-1:123456789012:function:orders",
+        "account_id": "123456789012",
+        "region": "eu-central-1",
+        "qualifier": None,
+    },
+    "before": {"kind": "set_timeout", "timeout_s": 3},
+    "after": {"kind": "set_timeout", "timeout_s": 6},
+    "planned_on": "f1",
+    "leads_to": "f2",
+}
+OLD_HASH = "4184ed062d8308365f28cc0bde7f4daa0e1dd54488f20b82daa2a476f5567b12"
+
+
+def test_a_change_recorded_before_there_were_releases_reads_and_hashes_as_it_did() -> None:
+    old = Change.model_validate(OLD_RECORD)
+    assert isinstance(old.target, Target)
+    assert old.release is None
+    assert old.plan_hash == OLD_HASH
+
+
+LIVE = AliasMove(alias="live", former="7", staying=("beta",))
+
+
+def released(published: str | None = None, **changes: object) -> Change:
+    move = LIVE.model_copy(update={"published": published})
+    return plan().model_copy(update={"release": move, **changes})
+
+
+def test_a_release_is_undone_exactly_and_its_undoing_undone() -> None:
+    done = released().led(leads_to="f2", version="8")
+    assert done.release is not None
+    assert (done.release.start, done.release.end) == ("7", "8")
+    undo = done.inverse()
+    assert undo.release is not None
+    assert (undo.release.start, undo.release.end) == ("8", "7")
+    assert undo.inverse() == done
+    # Of one that was cut short nobody knows what was published.
+    cut = released().inverse()
+    assert cut.release is not None
+    assert (cut.release.start, cut.release.end) == (None, "7")
+    assert cut.inverse() == released()
+
+
+def test_what_was_published_does_not_alter_the_plan_and_another_alias_does() -> None:
+    assert released().plan_hash == released("8").plan_hash != plan().plan_hash
+    other = LIVE.model_copy(update={"alias": "beta"})
+    assert released().plan_hash != plan().model_copy(update={"release": other}).plan_hash
+    assert Change.model_validate(released("8").as_json()) == released("8")
+
+
+def test_two_steps_by_an_alias_are_undone_as_one_move() -> None:
+    first = released().led(leads_to="f2", version="8")
+    move = AliasMove(alias="live", former="8")
+    second = plan(12, "f2").model_copy(
+        update={"before": TimeoutSetting(timeout_s=6), "release": move}
+    )
+    cut = second.after_step(first).release
+    whole = second.led(leads_to="f3", version="9").after_step(first).release
+    assert cut is not None
+    assert whole is not None
+    assert (cut.former, cut.published, cut.passed) == ("7", None, ("8",))
+    assert (whole.former, whole.published) == ("7", "9")

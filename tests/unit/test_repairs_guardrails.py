@@ -1,81 +1,34 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
 from autorepair.domain.change import (
-    Absent,
     AliasSetting,
     Change,
-    DeclaredSource,
-    EnvironmentSetting,
-    EphemeralStorageSetting,
     MemorySetting,
     RepairKind,
     ReservedConcurrencySetting,
-    Setting,
-    TimeoutSetting,
 )
-from autorepair.domain.configuration import FunctionConfiguration
-from autorepair.domain.decision import Decision, Refusal, RefusalCode
-from autorepair.domain.diagnosis import Diagnosis
+from autorepair.domain.configuration import FunctionConfiguration, VariableDigest
+from autorepair.domain.decision import Refusal, RefusalCode
 from autorepair.domain.evidence import Gap
-from autorepair.domain.ledger import History
 from autorepair.domain.pause import Pause
 from autorepair.domain.policy import Caps, EnvironmentRules, Mode, Policy
-from autorepair.repairs.guardrails import decide
-from unit.logbook import TARGET, configured, diagnosed, summed_up
-
-NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
-AUTO = Policy(modes=dict.fromkeys(RepairKind, Mode.AUTO))
-
-
-def change(before: Setting, after: Setting) -> Change:
-    return Change(target=TARGET, before=before, after=after, planned_on="f1")
-
-
-LONGER = change(TimeoutSetting(timeout_s=10), TimeoutSetting(timeout_s=20))
-
-
-CLEAN = History(incident_id="inc-1")
-
-
-def setting(*names: str) -> Change:
-    return change(
-        EnvironmentSetting(variables={name: Absent() for name in names}),
-        EnvironmentSetting(variables={name: DeclaredSource() for name in names}),
-    )
-
-
-def decided(
-    planned: Change | Refusal = LONGER,
-    *,
-    diagnosis: Diagnosis | None = None,
-    policy: Policy = AUTO,
-    configuration: FunctionConfiguration | None = None,
-    step: int = 1,
-    history: History = CLEAN,
-    gaps: tuple[Gap, ...] = (),
-    now: datetime = NOON,
-) -> Decision:
-    return decide(
-        planned,
-        diagnosis or diagnosed(),
-        policy,
-        configuration or configured(),
-        step=step,
-        history=history,
-        seen=summed_up(gaps=gaps),
-        now=now,
-    )
-
+from unit.deciding import (
+    AUTO,
+    BACK,
+    CLEAN,
+    LONGER,
+    MORE_AT_ONCE,
+    MORE_ROOM,
+    change,
+    decided,
+    setting,
+    told,
+)
+from unit.logbook import TARGET, configured, diagnosed
 
 PAUSED = CLEAN.model_copy(update={"pause": Pause(by="duty", why="migration")})
-
-
-def told(decision: Decision) -> tuple[str, RefusalCode | None]:
-    return decision.action, decision.refusal.code if decision.refusal else None
 
 
 def test_a_sure_diagnosis_under_auto_is_applied() -> None:
@@ -110,28 +63,6 @@ def test_a_refusal_of_the_planner_is_declined_as_it_is() -> None:
     assert (decision.change, decision.plan_hash) == (None, None)
 
 
-def test_functions_of_the_service_itself_are_never_repaired() -> None:
-    own = configured(function_name="lambda-auto-repair-verify-repair-dev")
-    assert told(decided(configuration=own)) == ("decline", RefusalCode.OWN_FUNCTION)
-
-
-@pytest.mark.parametrize("tags", [{}, {"auto-repair": "disabled"}])
-def test_a_function_that_is_not_enrolled_is_left_alone(tags: dict[str, str]) -> None:
-    assert told(decided(configuration=configured(tags=tags))) == (
-        "decline",
-        RefusalCode.NOT_ENROLLED,
-    )
-
-
-@pytest.mark.parametrize(
-    "unsettled",
-    [{"state": "Pending"}, {"last_update_status": "InProgress"}, {"last_update_status": "Failed"}],
-)
-def test_a_function_that_has_not_settled_is_left_alone(unsettled: dict[str, str]) -> None:
-    decision = decided(configuration=configured(**unsettled))
-    assert told(decision) == ("decline", RefusalCode.NOT_ACTIVE)
-
-
 def test_confidence_decides_between_nothing_asking_and_applying() -> None:
     assert told(decided(diagnosis=diagnosed(confidence=0.59))) == (
         "decline",
@@ -146,7 +77,7 @@ def test_confidence_decides_between_nothing_asking_and_applying() -> None:
 
 def test_a_diagnosis_by_a_model_alone_always_asks() -> None:
     decision = decided(diagnosis=diagnosed(source="model", confidence=1.0))
-    assert decision.action == "ask"
+    assert told(decision) == ("ask", RefusalCode.MODEL_ALONE)
     assert "model" in decision.reason
 
 
@@ -193,6 +124,20 @@ def test_the_environment_has_bounds_as_well() -> None:
     )
 
 
+def test_an_environment_that_would_be_over_four_kilobytes_is_not_written() -> None:
+    def holding(size_bytes: int) -> FunctionConfiguration:
+        held = VariableDigest(name="BIG", size_bytes=size_bytes, digest="d")
+        return configured(env_names=("BIG",), env_digests=(held,))
+
+    # {"BIG":"...","A_B":""} is 4,096 bytes where BIG has 4,077.
+    assert told(decided(setting("A_B"), configuration=holding(4077))) == ("apply", None)
+    assert told(decided(setting("A_B"), configuration=holding(4078))) == (
+        "decline",
+        RefusalCode.ENVIRONMENT_TOO_LARGE,
+    )
+    assert told(decided(setting("BIG"), configuration=holding(4096))) == ("apply", None)
+
+
 @pytest.mark.parametrize("source", ["callers", "callers/resource-policy", "callers/arn:aws:sqs:x"])
 def test_a_longer_timeout_is_asked_for_when_a_caller_could_not_be_read(source: str) -> None:
     decision = decided(gaps=(Gap(source=source, reason="lambda:GetPolicy was denied"),))
@@ -202,19 +147,6 @@ def test_a_longer_timeout_is_asked_for_when_a_caller_could_not_be_read(source: s
 
 def test_what_else_could_not_be_read_does_not_make_it_ask() -> None:
     assert told(decided(gaps=(Gap(source="changes", reason="denied"),))) == ("apply", None)
-
-
-MORE_ROOM = change(
-    EphemeralStorageSetting(ephemeral_storage_mb=512),
-    EphemeralStorageSetting(ephemeral_storage_mb=2048),
-)
-MORE_AT_ONCE = change(
-    ReservedConcurrencySetting(reserved_concurrency=5),
-    ReservedConcurrencySetting(reserved_concurrency=20),
-)
-BACK = change(
-    AliasSetting(alias="live", version="42"), AliasSetting(alias="live", version="41")
-).model_copy(update={"target": TARGET.model_copy(update={"qualifier": "live"})})
 
 
 @pytest.mark.parametrize("planned", [MORE_ROOM, MORE_AT_ONCE, BACK])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from autorepair.domain.change import (
@@ -124,6 +126,23 @@ def test_the_double_stops_at_what_a_caller_waits_for() -> None:
     assert timeout(planned(configured(timeout_s=20), slow(seen=20), callers=(GATEWAY,))) == 29
 
 
+@pytest.mark.parametrize(
+    ("needed_ms", "basis", "raised_to"),
+    [
+        (45_000, "fitted", 40),
+        (36_000, "observed", 40),
+        (60_000, "fitted", 60),
+        (45_000, "observed", 45),
+    ],
+)
+def test_the_advised_timeout_is_kept_where_the_need_allows_it(
+    needed_ms: float, basis: Literal["fitted", "observed"], raised_to: int
+) -> None:
+    queue = Caller(kind="sqs", source="queue", timeout_limit_s=240, timeout_advised_s=40.9)
+    result = planned(configured(timeout_s=20), slow(needed_ms, basis), callers=(queue,))
+    assert timeout(result) == raised_to
+
+
 def test_a_caller_that_waits_no_longer_leaves_nothing_to_raise() -> None:
     result = planned(configured(timeout_s=29), slow(seen=29), callers=(GATEWAY,))
     assert refused(result) is RefusalCode.CALLER_LIMIT
@@ -153,7 +172,7 @@ def test_at_the_maximum_of_lambda_nothing_is_raised() -> None:
 
 
 @pytest.mark.parametrize(
-    ("present", "expected"), [(128, 384), (192, 448), (256, 512), (512, 1024), (1000, 2048)]
+    ("present", "expected"), [(128, 320), (192, 384), (256, 512), (512, 1024), (1000, 2048)]
 )
 def test_after_a_kill_memory_is_doubled_at_least_and_rounded_up(
     present: int, expected: int
@@ -247,6 +266,14 @@ def test_what_no_setting_cures_is_not_repaired() -> None:
     assert refused(planned(configured(), leak)) is RefusalCode.NOT_REPAIRABLE
     hang = slow().model_copy(update={"is_repairable": False})
     assert refused(planned(configured(), hang)) is RefusalCode.NOT_REPAIRABLE
+
+
+@pytest.mark.parametrize("cause", [c for c in RootCause if c.value.startswith("downstream_")])
+def test_a_fault_of_somebody_else_is_not_repaired_whatever_would_be_needed(
+    cause: RootCause,
+) -> None:
+    theirs = slow().model_copy(update={"root_cause": cause})
+    assert refused(planned(configured(), theirs)) is RefusalCode.NOT_REPAIRABLE
 
 
 def test_where_only_the_need_is_missing_it_is_said_what_is_missing() -> None:
@@ -350,4 +377,5 @@ def test_an_alias_is_followed_to_its_version(version: str, *, is_reached: bool) 
     result = plan(configured(), diagnosis, Policy(), around)
     assert isinstance(result, Change) is is_reached
     if isinstance(result, Refusal):
-        assert "7 (alias live)" in result.why
+        assert result.code is RefusalCode.LATEST_DIFFERS
+        assert "version 7 of the alias live" in result.why

@@ -14,6 +14,7 @@ from autorepair.domain.errors import (
     TransientServiceError,
 )
 from autorepair.domain.evidence import (
+    AccountConcurrency,
     Alias,
     Caller,
     DeclaredVariable,
@@ -36,6 +37,7 @@ from autorepair.steps.collect_metrics_and_logs import (
 from autorepair.steps.determine_action import DetermineActionInput, determine_action
 from autorepair.steps.diagnose_issue import DiagnoseIssueInput, diagnose_issue
 from unit.builders import ALARM, AUTO, INCIDENT, applied, incident, invocations
+from unit.fake_evidence import by_the_hour
 from unit.fakes import NOW, FakeFunctions, FakePolicies, World, configuration
 
 
@@ -85,8 +87,30 @@ def test_each_source_that_cannot_be_read_is_a_gap_and_not_an_empty_list(error: E
     gaps = collected(world).gaps
     assert sorted(gap.source for gap in gaps) == [
         "callers", "changes", "concurrency", "known_config", "logs", "metrics", "snapshots",
+        "traffic",
     ]  # fmt: skip
     assert all(type(error).__name__ in gap.reason for gap in gaps)
+
+
+def test_traffic_is_read_over_a_month_and_told_in_the_summary() -> None:
+    world = World()
+    world.metrics.hours = (
+        by_the_hour("Invocations", "Sum", *[10.0] * 720),
+        by_the_hour("Duration", "Average", *[500.0] * 720),
+        by_the_hour("ConcurrentExecutions", "Maximum", *[3.0] * 720),
+    )
+    world.logs.invocations = [*invocations(3), *invocations(9, "success", duration_ms=400.0)]
+    traffic = collected(world).traffic
+    assert traffic is not None
+    assert world.metrics.asked_by_the_hour == [(NOW - timedelta(days=30), NOW)]
+    assert traffic.invocations_month == pytest.approx(7200)
+    assert (traffic.mean_ms, traffic.peak_concurrency) == (500.0, 3.0)
+    assert traffic.cut_off_share == pytest.approx(0.25)
+    assert whole(world).traffic == traffic
+
+
+def test_the_room_in_the_account_is_told_in_the_summary() -> None:
+    assert collected(World()).concurrency == AccountConcurrency(limit=1000, unreserved=900)
 
 
 def test_collected_again_what_was_recorded_stands() -> None:

@@ -110,6 +110,8 @@ def test_an_alarm_that_its_owner_silenced_leads_to_no_write() -> None:
     result = decided(world_under(), incident=muted)
     assert result.action == "observe"
     assert "mute-rule" in result.reason
+    assert result.refusal is not None
+    assert result.refusal.code is RefusalCode.ALARM_SILENCED
 
 
 def test_a_cause_that_no_setting_cures_is_declined_with_a_record() -> None:
@@ -228,10 +230,14 @@ def test_outside_of_the_hours_it_declines_and_says_which_they_are(policy: Policy
     assert timeout_of(result) == 6
 
 
-def test_a_small_memory_grows_by_at_least_256_mb() -> None:
+def test_a_small_memory_grows_as_after_a_first_kill() -> None:
     need = grown(MEMORY, configuration(memory_mb=128)).need
-    assert isinstance(need, MemoryNeed)
-    assert need.memory_mb == 384
+    assert need == MemoryNeed(memory_mb=256, basis="doubled")
+
+
+def test_what_was_seen_since_the_last_step_takes_the_place_of_doubling() -> None:
+    seen = MemoryNeed(memory_mb=300, basis="observed", seen_at_memory_mb=320)
+    assert grown(MEMORY, configuration(memory_mb=320), seen).need == seen
 
 
 def test_a_need_of_variables_does_not_grow() -> None:

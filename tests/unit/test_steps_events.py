@@ -19,6 +19,7 @@ from autorepair.steps.collect_metrics_and_logs import (
 )
 from autorepair.steps.determine_action import DetermineActionInput, determine_action
 from autorepair.steps.diagnose_issue import DiagnoseIssueInput, diagnose_issue
+from autorepair.steps.drift_watch import DriftWatchInput
 from autorepair.steps.execute_repair import ExecuteRepairInput, execute_repair
 from autorepair.steps.handle_failure import HandleFailureInput
 from autorepair.steps.notify_result import NotifyResultInput, notify_result
@@ -43,6 +44,7 @@ INPUTS: dict[str, type[BaseModel]] = {
     "roll_back_repair": RollBackRepairInput,
     "notify_result": NotifyResultInput,
     "handle_failure": HandleFailureInput,
+    "drift_watch": DriftWatchInput,
     "reconcile": ReconcileInput,
 }
 FOR_SAM = {"env"}

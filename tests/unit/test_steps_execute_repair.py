@@ -282,7 +282,7 @@ def test_the_window_is_the_policys_when_traffic_is_busy_enough() -> None:
     [
         (5, 15, 600),  # seconds apart: five more come within one window
         (1, 15, 750),  # five need 75 minutes: six windows of twelve and a half
-        (1, 1440, 43_200),  # one a day: capped so that all windows end within three days
+        (1, 1440, 43_200),  # one a day: half a day at most before the first look
         (0, 15, 600),  # nothing is known of the traffic
     ],
 )

@@ -118,6 +118,22 @@ def test_an_environment_first_seen_between_evidence_and_change_does_not_count() 
     assert verified(world, change=settled).after.invocations == 0
 
 
+def test_an_environment_begun_after_lambda_took_the_change_counts_once_that_is_long_settled() -> (
+    None
+):
+    settled = NOW + timedelta(seconds=60)
+    begun = invocation("success", at=settled - timedelta(seconds=2), stream="between")
+    later = [
+        i.model_copy(update={"started_at": settled + timedelta(seconds=40 + n)})
+        for n, i in enumerate(since(6, stream="between"))
+    ]
+    world = world_after(begun, *later)
+    taken = applied(applied_at=settled, accepted_at=settled - timedelta(seconds=5))
+    assert verified(world, change=taken).after.invocations == 6
+    unknown = applied(applied_at=settled)
+    assert verified(world_after(begun, *later), change=unknown).after.invocations == 0
+
+
 def test_an_invocation_that_is_still_running_is_counted_as_neither_success_nor_failure() -> None:
     world = world_after(*since(6), *since(2, "unfinished"))
     after = verified(world).after

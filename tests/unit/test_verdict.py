@@ -4,7 +4,7 @@ import pytest
 
 from autorepair.domain.policy import VerificationRules
 from autorepair.domain.verdict import Judgement, judge
-from autorepair.domain.verification import TrafficSample, Verdict
+from autorepair.domain.verification import Shortage, TrafficSample, Verdict
 
 ALL_FAILED = TrafficSample(invocations=6, failures=6, same_cause=6)
 
@@ -15,6 +15,7 @@ def seen(
     same_cause: int | None = None,
     rescued: int = 0,
     pending: int = 0,
+    **more: int,
 ) -> TrafficSample:
     return TrafficSample(
         invocations=invocations,
@@ -22,6 +23,7 @@ def seen(
         same_cause=failures if same_cause is None else same_cause,
         rescued=rescued,
         pending=pending,
+        **more,
     )
 
 
@@ -32,7 +34,7 @@ def judged(
     windows_used: int = 1,
     early: TrafficSample | None = None,
     is_partial: bool = False,
-    still_short: bool = False,
+    shortage: Shortage = Shortage.NONE,
     step: int = 1,
     **rules: object,
 ) -> Judgement:
@@ -43,7 +45,7 @@ def judged(
         is_partial=is_partial,
         windows_used=windows_used,
         rules=VerificationRules.model_validate(rules),
-        still_short=still_short,
+        shortage=shortage,
         step=step,
         steps_allowed=3,
     )
@@ -76,6 +78,12 @@ def test_what_may_be_chance_is_not_called_improved() -> None:
 def test_rescued_invocations_prove_the_help_where_numbers_cannot() -> None:
     rare = seen(12, 3)
     assert told(judged(seen(12, rescued=3), rare)) == (Verdict.IMPROVED, "done")
+
+
+def test_rescued_invocations_prove_nothing_where_others_fail() -> None:
+    rare = seen(12, 3)
+    mixed = judged(seen(12, 1, same_cause=0, rescued=3), rare)
+    assert told(mixed) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
 
 
 def test_every_further_look_asks_for_more() -> None:
@@ -111,20 +119,20 @@ def test_a_few_more_failures_are_not_yet_called_worse() -> None:
 
 
 def test_a_new_limit_that_is_too_low_as_well_is_taken_further() -> None:
-    assert told(judged(seen(6, 6), still_short=True)) == (Verdict.STILL_SHORT, "step")
+    assert told(judged(seen(6, 6), shortage=Shortage.AT_LIMIT)) == (Verdict.STILL_SHORT, "step")
 
 
 def test_without_a_step_left_only_what_helped_is_kept() -> None:
-    last = judged(seen(6, 6), still_short=True, step=3)
+    last = judged(seen(6, 6), shortage=Shortage.AT_LIMIT, step=3)
     assert told(last) == (Verdict.STILL_SHORT, "roll_back")
-    helped = judged(seen(8, 4, rescued=4), still_short=True, step=3)
+    helped = judged(seen(8, 4, rescued=4), shortage=Shortage.AT_LIMIT, step=3)
     assert told(helped) == (Verdict.STILL_SHORT, "done")
-    kept = judged(seen(6, 6), still_short=True, step=3, unchanged="keep")
+    kept = judged(seen(6, 6), shortage=Shortage.AT_LIMIT, step=3, unchanged="keep")
     assert told(kept) == (Verdict.STILL_SHORT, "done")
 
 
 def test_a_rare_outlier_at_the_new_limit_is_no_reason_to_go_on() -> None:
-    assert told(judged(seen(100, 2), seen(50, 40), still_short=True)) == (
+    assert told(judged(seen(100, 2), seen(50, 40), shortage=Shortage.AT_LIMIT)) == (
         Verdict.IMPROVED,
         "done",
     )
@@ -187,8 +195,80 @@ def test_a_log_read_only_in_part_shows_no_improvement() -> None:
 
 
 def test_a_further_step_says_what_becomes_of_this_one_without_it() -> None:
-    hangs = judged(seen(6, 6), still_short=True)
+    hangs = judged(seen(6, 6), shortage=Shortage.AT_LIMIT)
     assert (hangs.next, hangs.without_step) == ("step", "roll_back")
-    helped = judged(seen(8, 4, rescued=4), still_short=True)
+    helped = judged(seen(8, 4, rescued=4), shortage=Shortage.AT_LIMIT)
     assert (helped.next, helped.without_step) == ("step", "keep")
-    assert judged(seen(6, 6), still_short=True, unchanged="keep").without_step == "keep"
+    assert judged(seen(6, 6), shortage=Shortage.AT_LIMIT, unchanged="keep").without_step == "keep"
+
+
+def test_what_nearly_fills_the_new_limit_gets_a_further_step_and_stays_without_one() -> None:
+    tight = judged(seen(6), shortage=Shortage.TIGHT)
+    assert (*told(tight), tight.without_step) == (Verdict.STILL_SHORT, "step", "keep")
+    assert "nearly all of the new limit is used" in tight.reason
+    last = judged(seen(6), shortage=Shortage.TIGHT, step=3)
+    assert told(last) == (Verdict.IMPROVED, "done")
+    assert "no further step is left" in last.reason
+
+
+def test_a_tight_limit_asks_for_nothing_before_the_help_is_proven() -> None:
+    unproven = judged(seen(12), seen(12, 3), shortage=Shortage.TIGHT)
+    assert told(unproven) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
+    partial = judged(seen(6), shortage=Shortage.TIGHT, is_partial=True)
+    assert told(partial) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
+    failing = judged(seen(6, 6), shortage=Shortage.TIGHT)
+    assert told(failing) == (Verdict.UNCHANGED, "roll_back")
+
+
+def test_a_few_at_the_new_limit_are_taken_further_where_the_need_is_told() -> None:
+    before, after = seen(50, 40), seen(100, 2)
+    foretold = judged(after, before, shortage=Shortage.FORETOLD)
+    assert (*told(foretold), foretold.without_step) == (Verdict.STILL_SHORT, "step", "keep")
+    assert told(judged(after, before, shortage=Shortage.FORETOLD, step=3)) == (
+        Verdict.IMPROVED,
+        "done",
+    )
+
+
+def test_one_in_a_thousand_at_the_new_limit_is_what_a_limit_leaves() -> None:
+    after = seen(2000, 3)
+    assert judged(after, seen(50, 40), shortage=Shortage.FORETOLD).verdict is Verdict.IMPROVED
+
+
+def test_newly_refused_calls_are_worse_however_well_the_others_go() -> None:
+    refused = judged(seen(6, calls=40, throttled=12), seen(6, 6, calls=30))
+    assert told(refused) == (Verdict.WORSE, "roll_back")
+    assert "0 of 30 calls before, 12 of 40 since" in refused.reason
+    all_refused = judged(seen(0, calls=40, throttled=40), seen(6, 6, calls=30))
+    assert told(all_refused) == (Verdict.WORSE, "roll_back")
+
+
+def test_refused_calls_that_may_be_chance_or_were_there_before_are_not_worse() -> None:
+    rare = judged(seen(6, calls=40, throttled=1), seen(6, 6, calls=30))
+    assert told(rare) == (Verdict.IMPROVED, "done")
+    as_ever = judged(seen(6, calls=40, throttled=12), seen(6, 6, calls=30, throttled=9))
+    assert told(as_ever) == (Verdict.IMPROVED, "done")
+    unknown = judged(seen(6, calls=40, throttled=12), ALL_FAILED)
+    assert told(unknown) == (Verdict.IMPROVED, "done")
+
+
+def test_a_failure_of_a_kind_not_seen_before_is_worse() -> None:
+    new = judged(seen(20, 8, same_cause=0, unseen=8, unseen_kinds=1), seen(20, 16))
+    assert told(new) == (Verdict.WORSE, "roll_back")
+    assert "in a way not seen before" in new.reason
+    known = judged(seen(20, 8, same_cause=0), seen(20, 16))
+    assert told(known) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
+
+
+def test_a_new_kind_of_failure_is_weighed_against_chance_and_against_how_many_kinds() -> None:
+    before = seen(500, 400)
+    once = seen(500, 1, same_cause=0, unseen=1, unseen_kinds=1)
+    assert told(judged(once, before)) == (Verdict.IMPROVED, "done")
+    eight = {"failures": 8, "same_cause": 0, "unseen": 8}
+    assert judged(seen(500, **eight, unseen_kinds=1), before).verdict is Verdict.WORSE
+    assert judged(seen(500, **eight, unseen_kinds=3), before).verdict is Verdict.IMPROVED
+
+
+def test_what_has_not_ended_takes_nothing_from_the_other_counts() -> None:
+    sample = seen(8, 2, pending=3, rescued=1, calls=9, throttled=1, unseen=1)
+    assert sample.at_worst == seen(11, 5, rescued=1, calls=9, throttled=1, unseen=1)

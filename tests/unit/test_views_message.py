@@ -15,6 +15,7 @@ from autorepair.domain.change import (
     SealedValue,
     Setting,
 )
+from autorepair.domain.cost import CostEstimate
 from autorepair.domain.decision import Refusal, RefusalCode
 from autorepair.domain.diagnosis import RootCause
 from autorepair.domain.evidence import Gap
@@ -27,9 +28,9 @@ from autorepair.views.message import (
     approval_message,
     described,
     failure_message,
-    permanent_snippet,
     result_message,
 )
+from autorepair.views.patch import permanent_snippet
 from autorepair.views.texts import CHINESE, ENGLISH, Language
 from unit.builders import (
     DIAGNOSIS,
@@ -69,6 +70,7 @@ def test_a_repair_is_told_with_cause_evidence_change_and_proof() -> None:
     for told in (
         "Repaired", "timeout_too_low", "90%", DIAGNOSIS.why, "report-1, report-2",
         "timeout 3 s -> timeout 6 s", "4 failed of 8", "0 failed of 10", "Timeout: 6", INCIDENT.id,
+        f"autorepair show {INCIDENT.id} --patch",
     ):  # fmt: skip
         assert told in body
 
@@ -206,6 +208,19 @@ def test_the_question_gives_cause_evidence_and_plan_in_both_languages() -> None:
     for words in (ENGLISH, CHINESE):
         for label in ("asking", "change", "cause", "evidence", "answer", "expires"):
             assert words.labels[label] in body
+
+
+COST = CostEstimate(
+    added_usd_month=12.5, usd_per_million=4.0, basis="256 MB more", prices_of="2026-11"
+)
+
+
+def test_what_a_change_adds_to_the_bill_is_told_when_asking_and_at_the_end() -> None:
+    asked = course(decision=decision(action="ask", cost=COST))
+    ended = course(decision=decision(cost=COST), change=applied())
+    for body in (approval_message(asked).body, result_message(ended, Outcome.REPAIRED).body):
+        assert "Added cost: up to 12.50 USD a month (256 MB more; prices of 2026-11)\n" in body
+        assert "增加费用: 每月最多 12.50 美元 (256 MB more; 按 2026-11 的价格)\n" in body
 
 
 def test_a_question_without_a_plan_still_says_who_asks() -> None:

@@ -50,10 +50,17 @@ class RecordedAccount:
         """Give all of an answer as one page."""
         return _Paginator(getattr(self, operation))
 
-    def get_function_configuration(self, **_: object) -> Answer:
-        """Give the recorded configuration."""
-        told = self._recording.function_configuration.items()
-        return {name: value for name, value in told if value is not None}
+    def get_function_configuration(self, *, Qualifier: str | None = None, **_: object) -> Answer:  # noqa: N803 - boto3's
+        """Give the recorded configuration; of a version, what is recorded of it over that."""
+        told = dict(self._recording.function_configuration)
+        versions = listed(self._recording.versions, "Versions")
+        if Qualifier is not None:
+            told |= next((one for one in versions if one.get("Version") == Qualifier), {})
+        return {name: value for name, value in told.items() if value is not None}
+
+    def list_provisioned_concurrency_configs(self, **_: object) -> Answer:
+        """Give none: no recording holds any."""
+        return {"ProvisionedConcurrencyConfigs": []}
 
     def list_tags(self, **_: object) -> Answer:
         """Give the recorded tags; those of this service say that all may be repaired."""

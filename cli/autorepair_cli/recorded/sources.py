@@ -18,11 +18,14 @@ from autorepair.aws.logs import CloudWatchLogs
 from autorepair.aws.releases import LambdaConcurrency, LambdaReleases
 from autorepair.domain.audit import AuditRecord, Entry, chain
 from autorepair.domain.change import RepairKind
+from autorepair.domain.circumstances import EnvironmentKey
 from autorepair.domain.configuration import (
     MAX_EPHEMERAL_STORAGE_MB,
     MAX_MEMORY_MB,
     MAX_TIMEOUT_S,
+    FunctionConfiguration,
 )
+from autorepair.domain.deployment import Stack
 from autorepair.domain.evidence import (
     AccountConcurrency,
     Caller,
@@ -45,6 +48,7 @@ from autorepair_cli.recorded.account import KNOWN_CONFIG, RecordedAccount
 from autorepair_cli.recorded.case import Recording
 from autorepair_cli.recorded.changes import recent_change, trail_event
 
+NO_CAP_USD = 1e12
 POLICY = Policy(
     modes=dict.fromkeys(RepairKind, Mode.AUTO),
     caps=Caps(
@@ -52,6 +56,7 @@ POLICY = Policy(
         memory_mb=MAX_MEMORY_MB,
         ephemeral_storage_mb=MAX_EPHEMERAL_STORAGE_MB,
         reserved_concurrency=1000,
+        added_cost_usd_month=NO_CAP_USD,
     ),
 )
 """Lets every kind of repair through, up to Lambda's own limits: a recording holds no policy, so
@@ -120,6 +125,12 @@ class _Metrics:
             if (named := _SERIES.fullmatch(name)) is not None
         )
 
+    def by_the_hour(
+        self, target: Target, *, start: datetime, end: datetime
+    ) -> tuple[MetricSeries, ...]:
+        """Give what was recorded: it is all that is known of the month as well."""
+        return self.read(target, start=start, end=end)
+
     def _namespace_of(self, name: str) -> str:
         if name in LAMBDA_METRICS:
             return "AWS/Lambda"
@@ -181,6 +192,22 @@ class _Concurrency:
 
     def of_account(self) -> AccountConcurrency | None:
         return None if self.recording.account_settings is None else self.adapter.of_account()
+
+
+class _Surroundings:
+    """No deployment runs, the function's key is enrolled as the function is, no edge takes it on.
+
+    None of it is recorded, so no expected answer can rest on it.
+    """
+
+    def owning(self, configuration: FunctionConfiguration) -> tuple[Stack, ...]:  # noqa: ARG002 - a port's
+        return ()
+
+    def read(self, key_arn: str) -> EnvironmentKey:
+        return EnvironmentKey(arn=key_arn, state="Enabled", is_enrolled=True)
+
+    def trusted_by(self, role_arn: str) -> frozenset[str]:  # noqa: ARG002 - a port's
+        return frozenset()
 
 
 class _Snapshots:
@@ -301,6 +328,9 @@ def ports_of(
         change_log=_ChangeLog(recording),
         releases=LambdaReleases(aws),
         concurrency=cast("Concurrency", _Concurrency(LambdaConcurrency(aws), recording)),
+        stacks=_Surroundings(),
+        environment_keys=_Surroundings(),
+        roles=_Surroundings(),
         snapshots=cast("Snapshots", _Snapshots()),
         known_config=SsmKnownConfig(aws, aws, digester, prefix=KNOWN_CONFIG),
         policies=_Policies(),
@@ -309,7 +339,11 @@ def ports_of(
         state=cast("IncidentState", _State()),
         ledger=_Ledger(),
         notifier=nothing,
+        probes=nothing,
+        own_alarms=nothing,
         unsent=nothing,
+        watches=nothing,
+        pace=nothing,
         announcer=nothing,
         advisor=advisor,
         executions=nothing,

@@ -35,6 +35,7 @@ class Reply:
 
     output: dict[str, Any] = field(default_factory=dict)
     status: int = 200
+    request_id: str | None = None  # where it means something: an invocation's own; else any
 
 
 @dataclass(frozen=True)

@@ -240,6 +240,13 @@ class LambdaExtras:
 
     def _put_provisioned(self, parameters: Parameters) -> Reply:
         function, qualifier = self._qualified(parameters)
+        if qualifier in {"", "$LATEST"}:
+            raise CallRefusedError(
+                "InvalidParameterValueException",
+                "Provisioned Concurrency Configs cannot be applied to unpublished function "
+                "versions.",
+                Type="User",
+            )
         wanted = parameters["ProvisionedConcurrentExecutions"]
         config = {
             "RequestedProvisionedConcurrentExecutions": wanted,

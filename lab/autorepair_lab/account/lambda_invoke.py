@@ -119,7 +119,8 @@ class LambdaInvoker:
             return Reply({"ExecutedVersion": version.number}, 202)
         context = parameters.get("ClientContext")
         answer = self.run(function.qualified_arn(asked), payload, client_context=context)
-        return Reply(_output(answer, wants_tail=parameters.get("LogType") == "Tail"))
+        output = _output(answer, wants_tail=parameters.get("LogType") == "Tail")
+        return Reply(output, request_id=answer.result.request_id)
 
     def run(self, reference: str, payload: bytes, *, client_context: str | None = None) -> Answer:
         """Run a function (name or ARN, maybe qualified) and wait for its end.

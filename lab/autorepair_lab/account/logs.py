@@ -108,16 +108,27 @@ def _transformed(value: str, message: str) -> float | None:
 
 
 class LogReads:
-    """Interceptor for FilterLogEvents; watches PutLogEvents so that its events count as metrics."""
+    """Interceptor for FilterLogEvents; watches PutLogEvents so that its events count as metrics.
+
+    A metric filter is only taken for a log group that is there, and replaces the one of its name.
+    """
 
     def __init__(self, writer: LogWriter) -> None:
         self._writer = writer
 
     def handle(self, call: Call) -> Reply | ErrorReply | None:
-        """Answer FilterLogEvents."""
+        """Answer FilterLogEvents, and refuse metric filters on nothing."""
         if call.service == "logs" and call.operation == "FilterLogEvents":
             return self._filter(call.parameters)
+        if call.service == "logs" and call.operation in {"PutMetricFilter", "DeleteMetricFilter"}:
+            self._make_room(call.parameters)
         return None
+
+    def _make_room(self, parameters: dict[str, Any]) -> None:
+        name, group = parameters["filterName"], parameters["logGroupName"]
+        self._group(group)
+        if "metricTransformations" in parameters:
+            self._writer.backend.delete_metric_filter(name, group)
 
     def observe(self, call: Call) -> None:
         """Measure the events that a client has put."""
@@ -174,14 +185,18 @@ class LogReads:
         ]
         return sorted(found, key=lambda one: one[0])
 
-    def _streams(self, parameters: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-        reference = parameters.get("logGroupName") or parameters.get("logGroupIdentifier") or ""
-        name = reference.partition(":log-group:")[2].removesuffix(":*") or reference
+    def _group(self, name: str) -> Any:  # noqa: ANN401 - moto is untyped
         group = self._writer.backend.groups.get(name)
         if group is None:
             raise CallRefusedError(
                 "ResourceNotFoundException", "The specified log group does not exist."
             )
+        return group
+
+    def _streams(self, parameters: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        reference = parameters.get("logGroupName") or parameters.get("logGroupIdentifier") or ""
+        name = reference.partition(":log-group:")[2].removesuffix(":*") or reference
+        group = self._group(name)
         names = parameters.get("logStreamNames")
         prefix = parameters.get("logStreamNamePrefix") or ""
         for stream_name, stream in list(group.streams.items()):

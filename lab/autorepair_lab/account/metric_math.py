@@ -1,4 +1,7 @@
-"""The part of CloudWatch's metric math that alarms here use: arithmetic, FILL, IF, aggregates."""
+"""The part of CloudWatch's metric math that alarms here use: arithmetic, FILL, IF, aggregates.
+
+An aggregate of one series is a number; of METRICS(), all of them, it is a series again.
+"""
 
 from __future__ import annotations
 
@@ -64,10 +67,13 @@ class _Evaluation:
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             return _combine(operator.mul, -1.0, self.of(node.operand))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            return self._call(node.func.id, [self.of(one) for one in node.args])
+            return self._call(node.func.id, node.args)
         raise _unknown(ast.unparse(node))
 
-    def _call(self, name: str, arguments: list[Value]) -> Value:
+    def _call(self, name: str, given: list[ast.expr]) -> Value:
+        if name in _AGGREGATES and _is_all_metrics(given):
+            return self._across(_AGGREGATES[name])
+        arguments = [self.of(one) for one in given]
         if name == "FILL" and isinstance(arguments[0], dict):
             return self._fill(arguments[0], arguments[1])
         if name == "IF" and len(arguments) in _IF_ARGUMENTS:
@@ -76,6 +82,11 @@ class _Evaluation:
             values = list(arguments[0].values())
             return _AGGREGATES[name](values) if values else 0.0
         raise _unknown(name)
+
+    def _across(self, aggregate: Callable[[list[float]], float]) -> Series:
+        series = self._series.values()
+        times = sorted({at for one in series for at in one})
+        return {at: aggregate([one[at] for one in series if at in one]) for at in times}
 
     def _fill(self, series: Series, filler: Value) -> Series:
         if isinstance(filler, dict):
@@ -103,6 +114,10 @@ _AGGREGATES: dict[str, Callable[[list[float]], float]] = {
     "MIN": min,
     "AVG": lambda values: sum(values) / len(values),
 }
+
+
+def _is_all_metrics(arguments: list[ast.expr]) -> bool:
+    return [ast.unparse(one) for one in arguments] == ["METRICS()"]
 
 
 def _combine(apply: Callable[[float, float], float], left: Value, right: Value) -> Value:

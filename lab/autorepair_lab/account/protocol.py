@@ -170,7 +170,7 @@ def reply_response(parsed: Parsed, reply: Reply) -> HttpResponse:
     body = made["body"] or b""  # a payload that the output leaves out
     headers = {str(key): str(value) for key, value in made["headers"].items()}
     headers.setdefault("Content-Type", "application/json")
-    headers["x-amzn-RequestId"] = str(uuid.uuid4())
+    headers["x-amzn-RequestId"] = reply.request_id or str(uuid.uuid4())
     default = Reply.__dataclass_fields__["status"].default
     status = made["status_code"] if reply.status == default else reply.status
     return HttpResponse(status, headers, body if isinstance(body, bytes) else body.encode())

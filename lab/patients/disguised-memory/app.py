@@ -9,9 +9,9 @@ def handler(event, context):
     print(f"laying out {event['tiles']} tiles of {event['mosaic']}")
     canvas = []
     for _ in range(event["tiles"]):
-        tile = bytearray(3 * MEGABYTE)  # three bytes for each pixel
+        tile = bytearray(9 * MEGABYTE)  # three bytes for each pixel
         for offset in range(0, len(tile), 4096):
             tile[offset] = 127  # touch every page, as drawing does
         canvas.append(tile)
-        time.sleep(0.02)  # stands for fetching the next tile
+        time.sleep(0.06)  # stands for fetching the next tile
     return {"mosaic": event["mosaic"], "bytes": sum(map(len, canvas))}

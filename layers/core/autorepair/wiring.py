@@ -26,6 +26,7 @@ from autorepair.aws.clock import SystemClock
 from autorepair.aws.configuration_snapshots import ConfigurationSnapshots
 from autorepair.aws.digests import Digester
 from autorepair.aws.enrolment import TaggedFunctions
+from autorepair.aws.environment_keys import KmsEnvironmentKeys
 from autorepair.aws.evidence_store import S3EvidenceStore
 from autorepair.aws.executions import StepFunctionsExecutions
 from autorepair.aws.functions import LambdaFunctions
@@ -35,14 +36,20 @@ from autorepair.aws.logs import CloudWatchLogs
 from autorepair.aws.metric_filters import CloudWatchMetricFilters
 from autorepair.aws.metrics import CloudWatchMetrics
 from autorepair.aws.notifier import SnsNotifier
+from autorepair.aws.own_alarms import CloudWatchOwnAlarms
+from autorepair.aws.pace import SteadyPace
 from autorepair.aws.policies import SsmPolicies
+from autorepair.aws.probes import DeclaredProbes
 from autorepair.aws.releases import LambdaConcurrency, LambdaReleases
 from autorepair.aws.repair_ledger import DynamoRepairLedger
+from autorepair.aws.roles import IamRoles
 from autorepair.aws.snapshots import Snapshots
+from autorepair.aws.stacks import CloudFormationStacks
 from autorepair.aws.standing_alarms import CloudWatchStandingAlarms
 from autorepair.aws.unknown_advisor import UnknownAdvisor
 from autorepair.aws.unsent_messages import DynamoUnsentMessages
 from autorepair.aws.variable_values import StoredVariableValues
+from autorepair.aws.watched import DynamoWatches
 from autorepair.domain.diagnosis import Consultation, Diagnosis
 from autorepair.domain.errors import AutoRepairError, ConfigurationError, MalformedEventError
 from autorepair.domain.value import Value
@@ -166,6 +173,7 @@ def connected(given: Settings, aws: Clients) -> Ports:
         functions=LambdaFunctions(aws.lambda_, digester, values),
         alarms=CloudWatchAlarms(aws.cloudwatch),
         metric_filters=CloudWatchMetricFilters(aws.logs),
+        own_alarms=CloudWatchOwnAlarms(aws.cloudwatch, aws.ssm, environment=given.environment),
         admissions=DynamoAdmissions(aws.dynamodb, table=given.state_table),
         logs=CloudWatchLogs(aws.logs),
         metrics=CloudWatchMetrics(aws.cloudwatch),
@@ -173,10 +181,19 @@ def connected(given: Settings, aws: Clients) -> Ports:
         change_log=CloudTrailChangeLog(aws.cloudtrail),
         releases=LambdaReleases(aws.lambda_),
         concurrency=LambdaConcurrency(aws.lambda_),
+        stacks=CloudFormationStacks(aws.cloudformation),
+        environment_keys=KmsEnvironmentKeys(aws.kms),
+        roles=IamRoles(aws.iam),
         snapshots=ConfigurationSnapshots(
             aws.dynamodb, aws.lambda_, digester, snapshots, table=given.state_table, clock=clock
         ),
         known_config=known_config,
+        probes=DeclaredProbes(
+            aws.ssm,
+            aws.lambda_once,
+            prefix=f"/lambda-auto-repair/{given.environment}/probe",
+            clock=clock,
+        ),
         policies=SsmPolicies(
             aws.ssm, parameter=given.policy_parameter, on_unreadable=_count_unreadable_policy
         ),
@@ -186,6 +203,8 @@ def connected(given: Settings, aws: Clients) -> Ports:
         ledger=DynamoRepairLedger(aws.dynamodb, table=given.state_table, clock=clock),
         notifier=SnsNotifier(aws.sns, topic_arn=given.topic_arn),
         unsent=DynamoUnsentMessages(aws.dynamodb, table=given.state_table),
+        watches=DynamoWatches(aws.dynamodb, table=given.state_table, clock=clock),
+        pace=SteadyPace(),
         announcer=EventBridgeAnnouncer(aws.events, bus=given.event_bus),
         advisor=advisor_of(given, aws),
         executions=StepFunctionsExecutions(

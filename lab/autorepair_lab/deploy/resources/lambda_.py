@@ -88,6 +88,15 @@ def split_reference(reference: str) -> tuple[str, str | None]:
     return parts[0], parts[1] if len(parts) > 1 else None
 
 
+def _owner(work: Work) -> dict[str, str]:
+    """Give the tags by which CloudFormation says what it made; nobody else may set them."""
+    return {
+        "aws:cloudformation:stack-name": work.stack_name,
+        "aws:cloudformation:stack-id": work.stack_arn,
+        "aws:cloudformation:logical-id": work.logical_id,
+    }
+
+
 class Function(ResourceType):
     """AWS::Lambda::Function, changed in place."""
 
@@ -117,7 +126,7 @@ class Function(ResourceType):
             "CreateFunction",
             FunctionName=name,
             Code=_code(work.require("Code")),
-            Tags=tag_map(work.get("Tags")) or None,
+            Tags=tag_map(work.get("Tags")) | _owner(work),
             KMSKeyArn=work.get("KmsKeyArn"),
             **work.pick(*_CONFIGURATION, "Architectures", "CodeSigningConfigArn", "PackageType"),
         )

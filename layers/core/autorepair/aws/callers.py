@@ -87,7 +87,8 @@ class LambdaCallers:
             gaps += [gap] if gap else []
             sources.append(event_source(mapping, queue))
             if mapping.get("State") != "Disabled":
-                callers.append(polling_caller(sources[-1], queue))
+                window_s = float(mapping.get("MaximumBatchingWindowInSeconds") or 0)
+                callers.append(polling_caller(sources[-1], queue, window_s=window_s))
         return CallerReading(tuple(dict.fromkeys(callers)), tuple(sources), tuple(gaps))
 
     def _in_policy(self, arn: str) -> list[Caller]:

@@ -13,10 +13,12 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from types_boto3_bedrock_agent_runtime import AgentsforBedrockRuntimeClient
     from types_boto3_bedrock_runtime import BedrockRuntimeClient
+    from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_cloudtrail import CloudTrailClient
     from types_boto3_cloudwatch import CloudWatchClient
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_events import EventBridgeClient
+    from types_boto3_iam import IAMClient
     from types_boto3_kms import KMSClient
     from types_boto3_lambda import LambdaClient
     from types_boto3_logs import CloudWatchLogsClient
@@ -30,10 +32,12 @@ if TYPE_CHECKING:
 ServiceName = Literal[
     "bedrock-agent-runtime",
     "bedrock-runtime",
+    "cloudformation",
     "cloudtrail",
     "cloudwatch",
     "dynamodb",
     "events",
+    "iam",
     "kms",
     "lambda",
     "logs",
@@ -59,6 +63,12 @@ _SLOWER: Mapping[ServiceName, Mapping[str, Any]] = {
         "read_timeout": 5,
         "retries": {"mode": "standard", "total_max_attempts": 2},
     },
+}
+# Invoking a target: it is waited for until its own timeout is over (60 s at most, and a cold
+# start), and nothing is ever sent twice.
+_ONCE: Mapping[str, Any] = {
+    "read_timeout": 75,
+    "retries": {"mode": "standard", "total_max_attempts": 1},
 }
 
 
@@ -105,6 +115,7 @@ class Clients:
         # At DEBUG botocore logs request bodies, and those hold environment values.
         for name in ("boto3", "botocore", "urllib3"):
             logging.getLogger(name).setLevel(logging.WARNING)
+        self.region = region
         self._session = boto3.Session(region_name=region)
         self._config = Config(
             connect_timeout=2,
@@ -116,6 +127,7 @@ class Clients:
             service: self._config.merge(Config(**times)) for service, times in _SLOWER.items()
         }
         self._lazy: dict[ServiceName, LazyClient] = {}
+        self._once = LazyClient(self._session, "lambda", self._config.merge(Config(**_ONCE)))
 
     def make(self, services: Iterable[ServiceName]) -> None:
         """Make these clients now; during INIT that runs at full speed."""
@@ -133,6 +145,11 @@ class Clients:
     def bedrock_agent_runtime(self) -> AgentsforBedrockRuntimeClient:
         """The Knowledge Base."""
         return cast("AgentsforBedrockRuntimeClient", self._client("bedrock-agent-runtime"))
+
+    @property
+    def cloudformation(self) -> CloudFormationClient:
+        """The stacks that own target functions."""
+        return cast("CloudFormationClient", self._client("cloudformation"))
 
     @property
     def cloudtrail(self) -> CloudTrailClient:
@@ -155,6 +172,11 @@ class Clients:
         return cast("EventBridgeClient", self._client("events"))
 
     @property
+    def iam(self) -> IAMClient:
+        """The roles of target functions."""
+        return cast("IAMClient", self._client("iam"))
+
+    @property
     def kms(self) -> KMSClient:
         """Digests and sealed values."""
         return cast("KMSClient", self._client("kms"))
@@ -163,6 +185,11 @@ class Clients:
     def lambda_(self) -> LambdaClient:
         """The target functions."""
         return cast("LambdaClient", self._client("lambda"))
+
+    @property
+    def lambda_once(self) -> LambdaClient:
+        """The target functions, for calls that must not be repeated."""
+        return cast("LambdaClient", self._once)
 
     @property
     def logs(self) -> CloudWatchLogsClient:

@@ -52,7 +52,7 @@ class Edits:
         digester: Digester,
     ) -> None:
         self._change = change
-        self._before = before
+        self.before = before
         self.after = after
         self._values = values
         self._digester = digester
@@ -68,7 +68,7 @@ class Edits:
         if not self.holds(reading, self.after):
             return False
         try:
-            undone = self._edited(reading, self._before)
+            undone = self._edited(reading, self.before)
         except UndeclaredValueError:
             # What is replaced is sealed before it is replaced: nothing sealed, nothing written.
             return False
@@ -90,7 +90,7 @@ class Edits:
         if not self._is_planned_on(reading):
             raise StaleConfigurationError(
                 f"{reading.arn} is not configured as it was when the change was planned: "
-                f"{self.difference(reading, self._before)}"
+                f"{self.difference(reading, self.before)}"
             )
 
     def request(self, reading: Reading) -> dict[str, Any]:
@@ -117,8 +117,8 @@ class Edits:
                 edited = self._edited_environment(reading, setting)
                 _require_fits(edited)
                 _require_difference(reading, edited)
-                if isinstance(self._before, EnvironmentSetting):
-                    self._values.keep(reading, self._before)
+                if isinstance(self.before, EnvironmentSetting):
+                    self._values.keep(reading, self.before)
                 return {"Environment": {"Variables": edited.env}}
 
     def holds(self, reading: Reading, setting: ConfigurationSetting) -> bool:
@@ -145,7 +145,7 @@ class Edits:
             return self._change.planned_on == reading.fingerprint(self._digester)
         # Cut short before it was known where it led: the write may never have landed, and what
         # stands there now may be somebody's own repair. Only what this change set is undone.
-        if not self.holds(reading, self._before):
+        if not self.holds(reading, self.before):
             return False
         after = self._edited(reading, self.after)
         return self._change.leads_to == after.fingerprint(self._digester)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from botocore.exceptions import (
     IncompleteReadError,
 )
 
+from autorepair.domain.configuration import ENROLMENT_TAG, ENROLMENT_VALUE
 from autorepair.domain.errors import (
     AccessDeniedError,
     AutoRepairError,
@@ -84,6 +86,7 @@ _MISSING = frozenset(
         "ResourceNotFoundException",
     }
 )
+_INVALID = "InvalidParameterValueException"
 _REFUSALS: dict[str, tuple[type[AutoRepairError], str]] = {
     "PreconditionFailedException": (
         StaleConfigurationError,
@@ -93,12 +96,33 @@ _REFUSALS: dict[str, tuple[type[AutoRepairError], str]] = {
         UpdateInProgressError,
         "another operation on the function is under way; try again when it has settled",
     ),
-    "InvalidParameterValueException": (
+    _INVALID: (
         ChangeRefusedError,
         "Lambda does not accept the values; plan others",
     ),
     "ValidationException": (ChangeRefusedError, "Lambda does not accept the values; plan others"),
 }
+# What is wrong with the key that seals a function's environment. Lambda tells it with a status of
+# 502, and no second try helps. From the errors of Lambda's and of KMS' API reference.
+_KEY_UNUSABLE = frozenset(
+    {
+        "DisabledException",
+        "InvalidKeyUsageException",
+        "KMSDisabledException",
+        "KMSInvalidStateException",
+        "KMSNotFoundException",
+    }
+)
+# How UpdateFunctionConfiguration tells that it could not make a grant on the key, or use it.
+_KEY_REFUSED = "Lambda was unable to configure access to your environment variables because the KMS"
+_KEY_ADVICE = (
+    "the customer's key that seals the function's environment cannot be used: it has to be "
+    f"enabled and tagged {ENROLMENT_TAG}={ENROLMENT_VALUE}, and its key policy has to leave it to "
+    "IAM (kms:CreateGrant, kms:Encrypt and kms:Decrypt through Lambda)"
+)
+# What seals the environment anew, or freezes it.
+_WRITES = ("lambda:UpdateFunction", "lambda:PublishVersion")
+_KMS_ACTION = re.compile(r"\bkms:[A-Za-z]{1,40}\b")
 _HTTP_TOO_MANY_REQUESTS, _HTTP_SERVER_ERROR = 429, 500
 
 
@@ -127,10 +151,13 @@ def translated(
     """
     code = code_of(error)
     where = f"{action} on {on} failed with {code}"
-    if isinstance(error, _BROKEN_CONNECTIONS) or _is_transient(code, error):
-        return TransientServiceError(f"{where}; the same call may work a moment later")
+    if action.startswith(_WRITES) and (trouble := _trouble_with_key(code, error)) is not None:
+        # In no case are AWS's own words added: they may hold the environment.
+        return trouble(f"{where}: {_KEY_ADVICE}")
     if code in _DENIED:
         return AccessDeniedError(f"{where}; grant {action} on {on} to the role of this step")
+    if isinstance(error, _BROKEN_CONNECTIONS) or _is_transient(code, error):
+        return TransientServiceError(f"{where}; the same call may work a moment later")
     if code in _MISSING:
         return missing(f"{where}: it does not exist, or not in this account and Region")
     if action.startswith("lambda:") and code in _REFUSALS:
@@ -164,11 +191,24 @@ def _answer(error: Exception) -> dict[str, Any]:
     return response if isinstance(response, dict) else {}
 
 
+def _trouble_with_key(code: str, error: Exception) -> type[AutoRepairError] | None:
+    """Say what it is where the key that seals a function's environment is what fails the call."""
+    message = _message(error)
+    if code in _DENIED and (code.startswith("KMS") or _KMS_ACTION.search(message)):
+        return AccessDeniedError
+    is_refused = code == _INVALID and message.startswith(_KEY_REFUSED)
+    return ChangeRefusedError if is_refused or code in _KEY_UNUSABLE else None
+
+
 def _is_transient(code: str, error: Exception) -> bool:
     status = _answer(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return code in _TRANSIENT or status == _HTTP_TOO_MANY_REQUESTS or status >= _HTTP_SERVER_ERROR
 
 
 def _quoted(error: Exception) -> str:
-    message = _answer(error).get("Error", {}).get("Message", "")
+    message = _message(error)
     return f" ({message})" if message else ""
+
+
+def _message(error: Exception) -> str:
+    return str(_answer(error).get("Error", {}).get("Message") or "")

@@ -31,6 +31,8 @@ QUEUE_ATTRIBUTES: tuple[Literal["VisibilityTimeout", "RedrivePolicy"], ...] = (
 )
 """What of a queue bears on the function that is fed from it."""
 _LONGEST_RESULT = 200
+# Times the timeout, by AWS's advice.
+_HIDDEN_FOR = 6
 
 
 def source_of(mapping: Mapping[str, Any]) -> str:
@@ -55,8 +57,15 @@ def event_source(mapping: Mapping[str, Any], queue: Mapping[str, str] | None) ->
     )
 
 
-def polling_caller(source: EventSource, queue: Mapping[str, str] | None) -> Caller:
-    """Give the caller that Lambda's own poller is; a queue limits the function's timeout."""
+def polling_caller(
+    source: EventSource, queue: Mapping[str, str] | None, *, window_s: float = 0.0
+) -> Caller:
+    """Give the caller that Lambda's own poller is; a queue limits the function's timeout.
+
+    A message may be hidden for no less than the timeout; six times that, and the ``window_s`` in
+    which a batch is gathered, are advised (docs.aws.amazon.com/lambda, "Using Lambda with Amazon
+    SQS": room for the retries of a throttled function).
+    """
     kind = _CALLER_OF[source.kind]
     if source.kind != "sqs":
         return Caller(kind=kind, source=source.source, reason="polled by Lambda; no limit")
@@ -64,7 +73,13 @@ def polling_caller(source: EventSource, queue: Mapping[str, str] | None) -> Call
     if limit is None:
         return Caller(kind=kind, source=source.source, reason="visibility timeout unknown")
     reason = "a message shows up again when its visibility timeout is over"
-    return Caller(kind=kind, source=source.source, timeout_limit_s=float(limit), reason=reason)
+    return Caller(
+        kind=kind,
+        source=source.source,
+        timeout_limit_s=float(limit),
+        timeout_advised_s=max(0.0, float(limit) - window_s) / _HIDDEN_FOR,
+        reason=reason,
+    )
 
 
 def _kind_of(mapping: Mapping[str, Any]) -> Kind:

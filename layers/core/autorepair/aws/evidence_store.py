@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from autorepair.aws.digests import Digester
 from autorepair.aws.errors import aws_call
+from autorepair.domain.deployment import recent_deployment
 from autorepair.domain.errors import EvidenceMissingError
 from autorepair.domain.evidence import Evidence, EvidenceSummary
 
@@ -74,6 +75,9 @@ class S3EvidenceStore:
             log_group=evidence.configuration.log_group,
             first_invocation_at=min((i.started_at for i in evidence.invocations), default=None),
             last_invocation_at=max((i.started_at for i in evidence.invocations), default=None),
+            recent_deployment=recent_deployment(evidence),
+            traffic=evidence.traffic,
+            concurrency=evidence.concurrency,
             gaps=evidence.gaps[:_GAPS_IN_SUMMARY],
         )
 

@@ -1,7 +1,7 @@
 """The mutable state of the service, in DynamoDB.
 
     target#<function arn>  open    the open incident: incident_id, execution_arn, incident (JSON)
-    target#<function arn>  lease   the write lease: holder, held_until (epoch seconds), fence
+    target#<function arn>  lease   the write lease; see `leases`
     target#<function arn>  cooldown  the incident that was closed last: incident_id, closed_at
     pause                  pause   there while writes are paused; see `pauses`
     incident#<id>          change  what the incident is writing or has written: record, incident
@@ -12,8 +12,6 @@
 
 The words are pk, sk and what the item holds. `expires_at` (epoch seconds) is the table's TTL;
 DynamoDB deletes late, so it is compared too.
-The lease item has none and is never deleted: its fence must not start again. One that is past is
-taken over by whoever asks next.
 
 Reconcile has to find what is open without reading everything: of a table of snapshots and tokens
 hardly an item is. So those items, and only those, carry ``unsettled`` ("open" or "change") and
@@ -23,23 +21,23 @@ hardly an item is. So those items, and only those, carry ``unsettled`` ("open" o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from botocore.exceptions import ClientError
 
 from autorepair.aws.errors import aws_call, code_of
+from autorepair.aws.leases import DynamoLeases
 from autorepair.aws.pauses import PAUSE_KEY, pause_of
 from autorepair.aws.readable_items import ReadableItems
 from autorepair.domain.change import ChangeRecord
-from autorepair.domain.errors import LeaseHeldError, TransientServiceError
+from autorepair.domain.errors import TransientServiceError
 from autorepair.domain.incident import Incident, Target
 from autorepair.domain.pause import Pause
-from autorepair.ports import Clock, Lease, OpenIncident
+from autorepair.ports import OpenIncident
 from autorepair.watch import ClosedIncident, Unsettled
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 KEPT_FOR = timedelta(days=100)
@@ -53,28 +51,22 @@ _OPEN_ATTEMPTS = 3
 _INDEX = "unsettled"
 
 
-class DynamoIncidentState:
+class DynamoIncidentState(DynamoLeases):
     """Every write that others could collide with is conditional."""
 
     permissions: ClassVar[Mapping[str, frozenset[str]]] = {
+        **DynamoLeases.permissions,
         "open": frozenset({"dynamodb:PutItem", "dynamodb:GetItem"}),
         "close": frozenset({"dynamodb:PutItem", "dynamodb:DeleteItem"}),
         "open_incident": frozenset({"dynamodb:GetItem"}),
         "last_closed": frozenset({"dynamodb:GetItem"}),
         "unsettled": frozenset({"dynamodb:Query"}),
-        "acquire_lease": frozenset({"dynamodb:UpdateItem", "dynamodb:GetItem"}),
-        "release_lease": frozenset({"dynamodb:UpdateItem"}),
         "pause_in_force": frozenset({"dynamodb:GetItem"}),
         "remember_change": frozenset({"dynamodb:PutItem"}),
         "remembered_change": frozenset({"dynamodb:GetItem"}),
         "change_of": frozenset({"dynamodb:GetItem"}),
         "keep_task_token": frozenset({"dynamodb:PutItem"}),
     }
-
-    def __init__(self, client: DynamoDBClient, *, table: str, clock: Clock) -> None:
-        self._dynamodb = client
-        self._table = table
-        self._clock = clock
 
     def open(self, incident: Incident, *, instead_of: str | None = None) -> OpenIncident:
         """Open the incident on its target, or give the one that is open there already.
@@ -182,66 +174,6 @@ class DynamoIncidentState:
                 return False
         return True
 
-    def acquire_lease(self, target: Target, *, holder: str, seconds: int) -> Lease:
-        """Take the write lease of a target; its holder may take it again.
-
-        Raises:
-            LeaseHeldError: Somebody else holds it.
-            AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be taken.
-        """
-        key = _target_key(target.function_arn, "lease")
-        now = self._clock.now()
-        until = _whole_seconds(now + timedelta(seconds=seconds))
-        with aws_call("dynamodb:UpdateItem", f"table {self._table}"):
-            try:
-                item = self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key=key,
-                    UpdateExpression="SET holder = :holder, held_until = :until ADD fence :one",
-                    ConditionExpression=(
-                        "attribute_not_exists(holder) OR holder = :holder OR held_until <= :now"
-                    ),
-                    ExpressionAttributeValues={
-                        ":holder": {"S": holder},
-                        ":until": {"N": str(until)},
-                        ":now": {"N": str(_whole_seconds(now))},
-                        ":one": {"N": "1"},
-                    },
-                    ReturnValues="ALL_NEW",
-                )["Attributes"]
-            except ClientError as error:
-                _raise_unless_condition_failed(error)
-                item = None
-        if item is None:
-            raise self._held(target)
-        return Lease(
-            function_arn=target.function_arn,
-            holder=holder,
-            fence=int(item["fence"]["N"]),
-            expires_at=datetime.fromtimestamp(until, UTC),
-        )
-
-    def release_lease(self, lease: Lease) -> None:
-        """Give the lease back; one that was lost meanwhile is left alone.
-
-        Raises:
-            AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be given back.
-        """
-        with aws_call("dynamodb:UpdateItem", f"table {self._table}"):
-            try:
-                self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key=_target_key(lease.function_arn, "lease"),
-                    UpdateExpression="REMOVE holder, held_until",
-                    ConditionExpression="holder = :holder AND fence = :fence",
-                    ExpressionAttributeValues={
-                        ":holder": {"S": lease.holder},
-                        ":fence": {"N": str(lease.fence)},
-                    },
-                )
-            except ClientError as error:
-                _raise_unless_condition_failed(error)
-
     def pause_in_force(self) -> Pause | None:
         """Give the pause of all writes, if an operator has asked for one.
 
@@ -293,13 +225,6 @@ class DynamoIncidentState:
             "expires_at": self._after(timedelta(seconds=seconds)),
         }
         self._put(item)
-
-    def _held(self, target: Target) -> LeaseHeldError:
-        item = self._get(_target_key(target.function_arn, "lease")) or {}
-        holder = item.get("holder", {}).get("S", "somebody who has just let go")
-        return LeaseHeldError(
-            f"the write lease of {target.function_arn} is held by {holder}; try again later"
-        )
 
     def _put_if_free(
         self, item: dict[str, AttributeValueTypeDef], *, or_held_by: str | None

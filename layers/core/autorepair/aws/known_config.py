@@ -28,6 +28,7 @@ from autorepair.domain.configuration import (
     ENROLMENT_VALUE,
     FunctionConfiguration,
 )
+from autorepair.domain.declared_reference import DeclaredReference
 from autorepair.domain.errors import TransientServiceError, UndeclaredValueError
 from autorepair.domain.evidence import DeclaredVariable
 from autorepair.domain.value import Value
@@ -79,6 +80,7 @@ class SsmKnownConfig:
 
     permissions: ClassVar[Mapping[str, frozenset[str]]] = {
         "declared": frozenset({"ssm:GetParametersByPath", "kms:GenerateMac"}),
+        "references": frozenset({"ssm:GetParametersByPath"}),
         "resolve": frozenset(
             {"ssm:GetParameter", "secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"}
         ),
@@ -109,6 +111,18 @@ class SsmKnownConfig:
         stored = sorted(self._stored(configuration.function_name), key=lambda s: s.path)
         found = (self._declaration(configuration, one) for one in stored)
         return tuple(declaration for declaration in found if declaration is not None)
+
+    def references(self, function_name: str) -> dict[str, DeclaredReference]:
+        """Say by variable which parameter or secret is declared as its source.
+
+        A literal has none, and what a SecureString declares is not looked at.
+
+        Raises:
+            AccessDeniedError, TransientServiceError, ConfigurationError: They cannot be read.
+        """
+        stored = self._stored(function_name)
+        found = {one.variable: _reference(one) for one in stored if not one.is_secure}
+        return {name: reference for name, reference in found.items() if reference is not None}
 
     def resolve(self, function_name: str, name: str) -> str:
         """Look up the value that is declared for a variable. Only for writing it.
@@ -205,6 +219,20 @@ class SsmKnownConfig:
                 f"secret {entry.name}, named by {declared_in}, does not carry the tag "
                 f"{ENROLMENT_TAG}={ENROLMENT_VALUE}; its owner has to add it"
             )
+
+
+def _reference(stored: _Stored) -> DeclaredReference | None:
+    try:
+        entry = _entry(stored.text, stored.path)
+    except UndeclaredValueError:
+        return None
+    match entry:
+        case _Parameter():
+            return DeclaredReference(kind="ssm", name=entry.name)
+        case _Secret():
+            return DeclaredReference(kind="secretsmanager", name=entry.name, key=entry.key)
+        case _:
+            return None
 
 
 def _unknown_if(configuration: FunctionConfiguration, *, is_set: bool) -> bool | None:

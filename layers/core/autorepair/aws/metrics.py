@@ -31,25 +31,55 @@ _WANTED = (
     ("IteratorAge", "Maximum"),
     ("RecursiveInvocationsDropped", "Sum"),
 )
+# Each costs; these are what a month's traffic is reckoned from.
+_WANTED_BY_THE_HOUR = (
+    ("Invocations", "Sum"),
+    ("Duration", "Average"),
+    ("ConcurrentExecutions", "Maximum"),
+)
+_HOUR_S = 3600
+_Wanted = tuple[tuple[str, str], ...]
 
 
 class CloudWatchMetrics:
-    """Reads by the minute, for the function as a whole (all versions and aliases)."""
+    """Reads for the function as a whole (all versions and aliases)."""
 
-    permissions: ClassVar[Mapping[str, frozenset[str]]] = {"read": frozenset({_ACTION})}
+    permissions: ClassVar[Mapping[str, frozenset[str]]] = {
+        "read": frozenset({_ACTION}),
+        "by_the_hour": frozenset({_ACTION}),
+    }
 
     def __init__(self, client: CloudWatchClient) -> None:
         self._cloudwatch = client
 
     def read(self, target: Target, *, start: datetime, end: datetime) -> tuple[MetricSeries, ...]:
-        """Read the function's own metrics between two moments; silent minutes have no point.
+        """Read the function's own metrics by the minute; silent minutes have no point.
 
         Raises:
             AccessDeniedError, TransientServiceError, ConfigurationError: They cannot be read.
         """
+        return self._series(target, _WANTED, _PERIOD_S, start, end)
+
+    def by_the_hour(
+        self, target: Target, *, start: datetime, end: datetime
+    ) -> tuple[MetricSeries, ...]:
+        """Read how much the function is called, from the full hour on; silent hours have no point.
+
+        One call of its own, for a call's queries share their span. CloudWatch keeps points of an
+        hour for 15 months.
+
+        Raises:
+            AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be read.
+        """
+        start = start.replace(minute=0, second=0, microsecond=0)
+        return self._series(target, _WANTED_BY_THE_HOUR, _HOUR_S, start, end)
+
+    def _series(
+        self, target: Target, wanted: _Wanted, period_s: int, start: datetime, end: datetime
+    ) -> tuple[MetricSeries, ...]:
         points: dict[str, list[tuple[datetime, float]]] = defaultdict(list)
         partial: dict[str, bool] = {}
-        for result in self._results(target, start, end):
+        for result in self._results(target, wanted, period_s, start, end):
             # More of it may come on the next page.
             partial[result["Id"]] = result.get("StatusCode") == "PartialData"
             _require_readable(result, target)
@@ -61,18 +91,18 @@ class CloudWatchMetrics:
                 namespace=_NAMESPACE,
                 metric_name=name,
                 statistic=statistic,
-                period_s=_PERIOD_S,
+                period_s=period_s,
                 points=tuple(sorted(points[_query_id(name, statistic)])),
             )
-            for name, statistic in _WANTED
+            for name, statistic in wanted
         )
 
     def _results(
-        self, target: Target, start: datetime, end: datetime
+        self, target: Target, wanted: _Wanted, period_s: int, start: datetime, end: datetime
     ) -> list[MetricDataResultTypeDef]:
         with aws_call(_ACTION, f"the metrics of {target.function_name}"):
             pages = self._cloudwatch.get_paginator("get_metric_data").paginate(
-                MetricDataQueries=[_query(target, *wanted) for wanted in _WANTED],
+                MetricDataQueries=[_query(target, *one, period_s) for one in wanted],
                 StartTime=start,
                 EndTime=end,
                 ScanBy="TimestampAscending",
@@ -98,7 +128,7 @@ def _require_whole(partial: dict[str, bool], target: Target) -> None:
         )
 
 
-def _query(target: Target, name: str, statistic: str) -> MetricDataQueryTypeDef:
+def _query(target: Target, name: str, statistic: str, period_s: int) -> MetricDataQueryTypeDef:
     return {
         "Id": _query_id(name, statistic),
         "MetricStat": {
@@ -107,7 +137,7 @@ def _query(target: Target, name: str, statistic: str) -> MetricDataQueryTypeDef:
                 "MetricName": name,
                 "Dimensions": [{"Name": "FunctionName", "Value": target.function_name}],
             },
-            "Period": _PERIOD_S,
+            "Period": period_s,
             "Stat": statistic,
         },
         "ReturnData": True,

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from autorepair.aws.digests import Digester
-from autorepair.domain.configuration import FunctionConfiguration, VariableDigest
+from autorepair.domain.configuration import (
+    FunctionConfiguration,
+    ProductVariant,
+    VariableDigest,
+)
 
 FINGERPRINTED = frozenset(
     {
@@ -70,7 +74,15 @@ _DEFAULTS: dict[str, Any] = {
     "PackageType": "Zip",
     "TracingConfig": {"Mode": "PassThrough"},
 }
+# The members of the answer that only a variant of the product has.
+_VARIANTS: dict[str, ProductVariant] = {
+    "AcceleratorConfig": ProductVariant.ACCELERATED,
+    "CapacityProviderConfig": ProductVariant.MANAGED_INSTANCES,
+    "DurableConfig": ProductVariant.DURABLE,
+    "MasterArn": ProductVariant.EDGE_REPLICA,
+}
 _LONGEST_REASON = 500
+_WORDS = {"CodeSha256": "code", "ImageConfigResponse": "ImageConfig", "KMSKeyArn": "KMSKey"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,6 +135,26 @@ class Reading:
         return "Error" in self.raw.get("Environment", {})
 
     @property
+    def code_sha256(self) -> str:
+        """The digest of the code, as Lambda tells it."""
+        return str(self.raw.get("CodeSha256", ""))
+
+    @property
+    def version(self) -> str:
+        """The version that this is: a number, or `$LATEST`."""
+        return str(self.raw.get("Version", "$LATEST"))
+
+    @property
+    def state(self) -> str:
+        """Pending, Active, Inactive or Failed."""
+        return str(self.raw.get("State") or "Active")
+
+    @property
+    def has_snap_start(self) -> bool:
+        """Whether versions are started from a snapshot of their memory."""
+        return bool(self.raw.get("SnapStart", {}).get("ApplyOn", "None") != "None")
+
+    @property
     def update_status(self) -> str:
         """Successful, InProgress or Failed."""
         return str(self.raw.get("LastUpdateStatus", "Successful"))
@@ -139,6 +171,36 @@ class Reading:
     def fingerprint(self, digester: Digester) -> str:
         """Digest everything that a change could collide with."""
         return digester.of_settings(self.arn, self._settings())
+
+    def differences(self, other: Reading) -> tuple[str, ...]:
+        """Name what a version would freeze that differs, of the environment the variables.
+
+        The runtime's own version counts where both tell it: it may have been pinned.
+        """
+        mine, theirs = self._settings(), other._settings()
+        names = sorted(
+            _WORDS.get(name, name)
+            for name in (mine.keys() | theirs.keys()) - {"Environment"}
+            if mine.get(name) != theirs.get(name)
+        )
+        runtimes = {self._runtime_version, other._runtime_version} - {""}
+        if len(runtimes) > 1:
+            names.append("RuntimeVersion")
+        return (*names, *self._differing_variables(other))
+
+    def _differing_variables(self, other: Reading) -> tuple[str, ...]:
+        if self.is_env_unreadable or other.is_env_unreadable:
+            return ("Environment (unreadable)",)
+        mine, theirs = self.env, other.env
+        return tuple(
+            f"variable {name}"
+            for name in sorted(mine.keys() | theirs.keys())
+            if mine.get(name) != theirs.get(name)
+        )
+
+    @property
+    def _runtime_version(self) -> str:
+        return str(self.raw.get("RuntimeVersionConfig", {}).get("RuntimeVersionArn", ""))
 
     def _settings(self) -> dict[str, Any]:
         """Bring what is fingerprinted into one form; what is absent or empty says nothing."""
@@ -197,6 +259,8 @@ class Reading:
                 "package_type": raw["PackageType"],
                 "runtime": raw.get("Runtime") or None,
                 "handler": raw.get("Handler") or None,
+                "role_arn": raw.get("Role") or None,
+                "variants": tuple(v for member, v in _VARIANTS.items() if raw.get(member)),
                 "architecture": raw["Architectures"][0],
                 "memory_mb": self.memory_mb,
                 "timeout_s": self.timeout_s,
@@ -211,7 +275,7 @@ class Reading:
                 "has_file_system": bool(raw.get("FileSystemConfigs")),
                 "state_reason": self._state_reason,
                 "has_vpc": bool(raw.get("VpcConfig", {}).get("SubnetIds")),
-                "has_snap_start": raw.get("SnapStart", {}).get("ApplyOn", "None") != "None",
+                "has_snap_start": self.has_snap_start,
                 "log_group": self._log_group,
                 "log_format": self._log_format,
                 "state": raw.get("State") or "Active",

@@ -50,6 +50,7 @@ class DynamoRepairLedger:
 
     permissions: ClassVar[Mapping[str, frozenset[str]]] = {
         "update": frozenset({"dynamodb:GetItem", "dynamodb:PutItem"}),
+        "of_account": frozenset({"dynamodb:GetItem"}),
     }
 
     def __init__(
@@ -86,6 +87,14 @@ class DynamoRepairLedger:
             f"the ledger of repairs in table {self._table} kept moving through {_ATTEMPTS} "
             "attempts because many incidents book at once; try again"
         )
+
+    def of_account(self) -> AccountLedger:
+        """Give what was repaired in the account, and whether the storm breaker has tripped.
+
+        Raises:
+            AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be read.
+        """
+        return _ledger(_Item(None, 0), self._read(_ACCOUNT)).of_account
 
     def _replaced(
         self,

@@ -16,6 +16,7 @@ from autorepair.domain.errors import (
 )
 from autorepair.domain.incident import Target
 from autorepair.domain.standing import SettingBeside
+from autorepair.ports.function import unguarded
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -53,9 +54,15 @@ class SettingsBeside:
         return None if alias is None or _is_divided(alias) else str(alias["FunctionVersion"])
 
     def write(
-        self, function_arn: str, before: SettingBeside, after: SettingBeside
+        self,
+        function_arn: str,
+        before: SettingBeside,
+        after: SettingBeside,
+        guard: Callable[[], None] = unguarded,
     ) -> AutoRepairError | None:
         """Write; give the failure if a fresh reading may settle it, raise any other.
+
+        ``guard`` is called right before the write; what it raises is raised.
 
         An alias is moved on its own revision, and only from ``before``. PutFunctionConcurrency
         knows no revision: the caller's lease and a reading right before and after stand in. An
@@ -69,12 +76,16 @@ class SettingsBeside:
         """
         match after:
             case ReservedConcurrencySetting():
-                return self._reserve(function_arn, before, after)
+                return self._reserve(function_arn, before, after, guard)
             case AliasSetting():
-                return self._move(function_arn, before, after)
+                return self._move(function_arn, before, after, guard)
 
     def _reserve(
-        self, function_arn: str, before: SettingBeside, after: ReservedConcurrencySetting
+        self,
+        function_arn: str,
+        before: SettingBeside,
+        after: ReservedConcurrencySetting,
+        guard: Callable[[], None],
     ) -> AutoRepairError | None:
         executions = after.reserved_concurrency
         if executions is None:
@@ -87,6 +98,7 @@ class SettingsBeside:
                 f"{function_arn} has {found} executions reserved by now and not "
                 f"{_reserved_in(before)}"
             )
+        guard()
         return _attempted(
             _RESERVE,
             function_arn,
@@ -101,7 +113,11 @@ class SettingsBeside:
         return answer.get("ReservedConcurrentExecutions")
 
     def _move(
-        self, function_arn: str, before: SettingBeside, after: AliasSetting
+        self,
+        function_arn: str,
+        before: SettingBeside,
+        after: AliasSetting,
+        guard: Callable[[], None],
     ) -> AutoRepairError | None:
         alias = self._alias(function_arn, after.alias)
         expected = before.version if isinstance(before, AliasSetting) else None
@@ -111,6 +127,7 @@ class SettingsBeside:
                 f"version {expected} any more"
             )
         revision = str(alias["RevisionId"])
+        guard()
         return _attempted(
             _WRITE_ALIAS,
             f"{function_arn}:{after.alias}",

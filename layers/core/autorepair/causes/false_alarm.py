@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from statistics import median
+from statistics import mean, median
 
 from autorepair.causes.cause import Cause, Reach
 from autorepair.causes.limits import timeout_ms
 from autorepair.causes.recursion import grows
 from autorepair.causes.witnesses import words_of
 from autorepair.domain.diagnosis import Finding, RootCause
-from autorepair.domain.evidence import Evidence, MetricSeries
+from autorepair.domain.evidence import Evidence, LogLine, MetricSeries
 from autorepair.domain.incident import Alarm
 from autorepair.domain.log_records import read_record
 
@@ -24,6 +24,9 @@ _SAME = 1.5
 _FAR_FROM_CUT = 0.5
 _NEARLY_FULL = 0.9
 _FEW = 3
+# Trouble in more of the calls is none that one gets used to.
+_NOW_AND_THEN = 0.3
+_SHORTLY = timedelta(minutes=5)
 # Traffic that multiplies minute by minute for so long is nobody's visit.
 _LONG_GROWTH, _MANIFOLD = 9, 8.0
 
@@ -55,6 +58,11 @@ _HARMLESS = re.compile(
     r"|\bstatus(?:[ _-]?code)?[\"']?\s?[=:]\s?[\"']?4(?:00|04|09|10|22)\b"
     r"|\((?:as )?(?:expected|ignored|harmless|benign)\)|\bsafely ignored"
     r"|\bclosed by (?:the )?client|\bclient (?:closed|disconnected|went away|hung up)"
+)
+# What a filter on the log counts, by the name that it was given.
+_OF_TROUBLE = re.compile(
+    r"(?i)err(?:or|s\b)|exception|fail|fatal|warn|panic|trouble|crash|fault|timeout|reject|retr(?:y|ies)"
+    r"|duration|latency|memory|heap|throttl|[45]xx|dead.?letter|dlq"
 )
 _TRAFFIC = frozenset({"Invocations", "ConcurrentExecutions", "ClaimedAccountConcurrency"})
 _TIMES = frozenset({"Duration", "PostRuntimeExtensionsDuration"})
@@ -127,7 +135,7 @@ def _busy(evidence: Evidence, alarm: Alarm) -> Finding | None:
     """More, or less, traffic than the alarm expects, which the function serves as ever."""
     if alarm.metric_name not in _TRAFFIC or not _is_steady(evidence):
         return None
-    if _is_near_cut(evidence) or _has_trouble(evidence):
+    if _is_near_cut(evidence) or _has_new_trouble(evidence, alarm):
         return None
     return _finding(
         evidence,
@@ -154,6 +162,8 @@ def _slow_as_ever(evidence: Evidence, alarm: Alarm) -> Finding | None:
 def _something_else(evidence: Evidence, alarm: Alarm) -> Finding | None:
     """Any other alarm, where neither the metrics nor the log know of any trouble."""
     was_edited = any(change.event.startswith(_ALARM_EVENTS) for change in evidence.changes)
+    if _is_about_business(alarm) and not was_edited:
+        return None
     if _has_trouble(evidence) or _is_near_cut(evidence):
         return None
     if not _is_steady(evidence) or _is_behind(evidence):
@@ -165,6 +175,16 @@ def _something_else(evidence: Evidence, alarm: Alarm) -> Finding | None:
         f"{why}neither the metrics nor the log of the function know of any trouble: no error, no "
         "throttle, durations as before",
     )
+
+
+def _is_about_business(alarm: Alarm) -> bool:
+    """Whether a metric of the operator's own counts something else than trouble.
+
+    Fewer orders, say, may well be true, and the reason lie elsewhere: that this function is well
+    does not make it a false alarm.
+    """
+    is_own = alarm.namespace is not None and not alarm.namespace.startswith("AWS/")
+    return is_own and _OF_TROUBLE.search(alarm.metric_name or "") is None
 
 
 def _counts(evidence: Evidence) -> bool:
@@ -213,12 +233,26 @@ def _is_behind(evidence: Evidence) -> bool:
 
 def _has_trouble(evidence: Evidence) -> bool:
     """Whether the function speaks of trouble that its caller never hears of."""
-    return any(
-        _TROUBLE.search(_NO_TROUBLE.sub(" ", words_of(line)))
-        and not _HARMLESS.search(words_of(line))
-        for line in evidence.log_lines
-        if line.request_id is not None and read_record(line.message).kind == "speech"
-    )
+    return any(_tells_of_trouble(line) for line in evidence.log_lines)
+
+
+def _has_new_trouble(evidence: Evidence, alarm: Alarm) -> bool:
+    """Whether it speaks of trouble, and did not do so now and then before the alarm's time."""
+    troubled = {line.request_id for line in evidence.log_lines if _tells_of_trouble(line)}
+    since = alarm.evaluated_from or alarm.changed_at - _SHORTLY
+    before = [i.request_id in troubled for i in evidence.invocations if i.started_at < since]
+    lately = [i.request_id in troubled for i in evidence.invocations if i.started_at >= since]
+    if not _FEW <= sum(before) <= _NOW_AND_THEN * len(before):
+        return bool(troubled)
+    # By chance one more falls into the short time of the alarm.
+    return sum(lately) > _SAME * len(lately) * mean(before) + 1
+
+
+def _tells_of_trouble(line: LogLine) -> bool:
+    if line.request_id is None or read_record(line.message).kind != "speech":
+        return False
+    words = words_of(line)
+    return bool(_TROUBLE.search(_NO_TROUBLE.sub(" ", words))) and not _HARMLESS.search(words)
 
 
 def _finding(evidence: Evidence, confidence: float, why: str) -> Finding:

@@ -9,6 +9,7 @@ from autorepair.domain.evidence import Evidence, Invocation, LogLine
 # A time-out whose memory stood this full is a memory suspect: Lambda often reports exhausted
 # memory as a time-out (DataDog/datadog-lambda-extension#1237).
 FULL_MEMORY = 0.97
+_ENDS_THE_PROCESS = frozenset({"timeout", "crash", "out_of_memory"})
 _TIMEOUT_SLACK = 0.05
 _TIMEOUT_OVERRUN_MS = 1000.0
 
@@ -42,15 +43,23 @@ def has_present_size(evidence: Evidence, invocation: Invocation) -> bool:
 
 
 def has_full_successes(evidence: Evidence) -> bool:
-    """Whether invocations that succeed fill the memory, so that being full tells nothing."""
-    successes = [
-        share
-        for i in evidence.invocations
-        if i.status == "success"
-        and has_present_size(evidence, i)
-        and (share := memory_share(i)) is not None
-    ]
-    return bool(successes) and median(successes) >= FULL_MEMORY
+    """Whether invocations that succeed fill the memory, so that being full tells nothing.
+
+    What Lambda reports is the high-water mark of the environment: a success after a failure that
+    filled it, and that the process outlived, shows the failure's use and not its own.
+    """
+    filled: set[str] = set()
+    shares: list[float] = []
+    for invocation in evidence.invocations:
+        share = memory_share(invocation)
+        if invocation.init_ms is not None or invocation.status in _ENDS_THE_PROCESS:
+            filled.discard(invocation.stream)
+        elif invocation.has_failed and (share or 0.0) >= FULL_MEMORY:
+            filled.add(invocation.stream)
+        is_own = invocation.status == "success" and invocation.stream not in filled
+        if is_own and share is not None and has_present_size(evidence, invocation):
+            shares.append(share)
+    return bool(shares) and median(shares) >= FULL_MEMORY
 
 
 def memory_suspects(evidence: Evidence) -> tuple[Invocation, ...]:

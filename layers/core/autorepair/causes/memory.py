@@ -18,11 +18,14 @@ from autorepair.causes.limits import (
 )
 from autorepair.causes.memory_words import (
     asked_mb,
+    direct_limit_mb,
     is_child_killed,
     is_ending,
     is_giving_up,
     is_heap_full,
     is_killed,
+    is_of_direct_memory,
+    sets_direct_memory,
 )
 from autorepair.domain.change import RepairKind
 from autorepair.domain.configuration import MAX_MEMORY_MB
@@ -39,6 +42,8 @@ _LEAST_LOWERED = 1.1
 _LEAST_SHARE = 0.5
 # A former size that was enough is gone back to: the planner divides a need by its target share.
 _TARGET_SHARE = 0.8
+# A JVM's heap is some 85% of the memory in Lambda; a limit far below that was set by hand.
+_LEAST_OF_A_HEAP = 0.7
 # Successes that are this full, where the alarm is about memory and nothing fails yet.
 _TIGHT = 0.93
 _FEWEST_TIGHT = 3
@@ -61,7 +66,7 @@ class _Exhausted:
 
 def _diagnose(evidence: Evidence) -> Finding | None:
     exhausted = _exhausted(evidence)
-    if not exhausted.all:
+    if not exhausted.all or _is_beside_the_heap(evidence, exhausted):
         return _tight(evidence) or _capped(evidence)
     confidence, why = _grounds(evidence, exhausted)
     if may_be_a_leak(evidence):
@@ -217,7 +222,7 @@ def _capped(evidence: Evidence) -> Finding | None:
         if (memory_share(i) or 1.0) < _RUNTIME_GIVES_UP
         for line in lines.get(i.request_id, ())
         if is_heap_full(line, runtime)
-    }
+    } | _limited_by_option(evidence)
     share = share_of_failures(evidence, len(cut))
     if not cut or share < _LEAST_SHARE:
         return None
@@ -225,12 +230,35 @@ def _capped(evidence: Evidence) -> Finding | None:
         cause=RootCause.MEMORY_EXHAUSTED,
         confidence=weighed_down(0.55, share),
         why=(
-            f"in {len(cut)} invocations the runtime's heap was full while most of the memory was "
-            "not in use: an option caps it (--max-old-space-size, -Xmx, memory_limit), not the size"
+            f"in {len(cut)} invocations the runtime's heap was full before the memory was: an "
+            "option caps it (--max-old-space-size, -Xmx, -XX:MaxDirectMemorySize, memory_limit), "
+            "not the size"
         ),
         cites=tuple(cut.values())[-3:],
         is_repairable=False,
     )
+
+
+def _is_beside_the_heap(evidence: Evidence, exhausted: _Exhausted) -> bool:
+    """Whether an option, and not the size, limits all that the failures ran out of."""
+    limited = _limited_by_option(evidence)
+    return bool(limited) and all(i.request_id in limited for i in exhausted.all)
+
+
+def _limited_by_option(evidence: Evidence) -> dict[str, str]:
+    """Give, by request, the line that tells of direct memory which an option limits.
+
+    Without the option the limit is the heap's, which goes with the memory size.
+    """
+    is_set = any(sets_direct_memory(line) for line in evidence.log_lines)
+    least = _LEAST_OF_A_HEAP * evidence.configuration.memory_mb
+    lines = lines_of(evidence)
+    return {
+        i.request_id: line.id
+        for i in evidence.failures
+        for line in lines.get(i.request_id, ())
+        if is_of_direct_memory(line) and (is_set or (direct_limit_mb(line) or least) < least)
+    }
 
 
 def _need(evidence: Evidence) -> MemoryNeed:

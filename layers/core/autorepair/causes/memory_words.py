@@ -24,6 +24,7 @@ _SAYS_MEMORY = re.compile(
     r"|ERR_WORKER_OUT_OF_MEMORY"
     r"|reach(?:ed|ing) (?:heap|memory) limit|(?:JavaScript|JS) heap out of memory"
     r"|java\.lang\.OutOfMemoryError"
+    r"|Cannot reserve \d{1,20} bytes of direct buffer memory"
     r"|Array buffer allocation failed|Allowed memory size of \d{1,20} bytes exhausted"
     r"|Unable to allocate \d{1,6}(?:\.\d{1,6})? [KM]iB|memory limit (?:of \d{1,9} ?MB )?exceeded"
 )
@@ -55,6 +56,7 @@ _CHILD = re.compile(
     r"died with <Signals\.SIGKILL: 9>|exit(?:ed with)? (?:code|status):? (?:-9|137)\b"
     r"|returned non-zero exit status (?:-9|137)\b|(?:signal|code)[\"']?[=: ]{1,3}[\"']?SIGKILL"
     r"|terminated (?:abruptly|by signal) ?(?:SIGKILL|9)|BrokenProcessPool|Page crashed"
+    r"|(?:was )?(?:killed|terminated) (?:with|by) (?:signal )?(?:SIGKILL|9)\b"
     r"|killed by signal 9|Worker \(pid:\d{1,9}\) was sent SIGKILL|signal: killed"
 )
 # How much more was asked for and refused, in the words of numpy, torch, Rust and the C++ runtime.
@@ -62,6 +64,9 @@ _ASKED = re.compile(
     r"(?:[Uu]nable to allocate|tried to allocate|memory allocation of|[Ff]ailed to allocate) "
     r"(\d{1,15}(?:\.\d{1,6})?) ?(bytes|[KMG]i?B)"
 )
+# The JVM tells the limit of what it takes beside its heap; an option may set it.
+_DIRECT = re.compile(r"[Dd]irect buffer memory(?: \(allocated: \d{1,20}, limit: (\d{1,20})\))?")
+_DIRECT_OPTION = re.compile(r"-XX:MaxDirectMemorySize=\d")
 _UNITS_MB = {"b": 1 / 1024**2, "K": 1 / 1024, "M": 1.0, "G": 1024.0}
 
 
@@ -71,6 +76,23 @@ def asked_mb(line: LogLine) -> float | None:
     if told is None or "Allowed memory size" in line.message[:_LOOKED_AT]:
         return None
     return float(told[1]) * _UNITS_MB[told[2][0]]
+
+
+def sets_direct_memory(line: LogLine) -> bool:
+    """Whether the JVM says at its start that an option limits what it takes beside its heap."""
+    text = line.message[:_LOOKED_AT]
+    return text.startswith("Picked up ") and bool(_DIRECT_OPTION.search(text))
+
+
+def is_of_direct_memory(line: LogLine) -> bool:
+    """Whether the JVM's own words are about what it takes beside its heap."""
+    return is_giving_up(line) and bool(_DIRECT.search(words_of(line)[:_LOOKED_AT]))
+
+
+def direct_limit_mb(line: LogLine) -> float | None:
+    """Give the limit of direct memory that the JVM's own words tell, in MB; None if untold."""
+    told = _DIRECT.search(words_of(line)[:_LOOKED_AT]) if is_giving_up(line) else None
+    return float(told[1]) / 1024**2 if told is not None and told[1] is not None else None
 
 
 def is_giving_up(line: LogLine) -> bool:

@@ -15,7 +15,7 @@ from autorepair.causes.limits import (
     weighed_down,
 )
 from autorepair.causes.outcries import outcry_of
-from autorepair.causes.spent_time import Rise, SpentTime, rise_of
+from autorepair.causes.spent_time import Rise, SpentTime, has_more_to_do, rise_of
 from autorepair.causes.troubles import Trouble, said_in
 from autorepair.causes.witnesses import latest
 from autorepair.causes.wording import lowered, wording
@@ -29,7 +29,6 @@ _FEW = 3
 _MOST_OF_THE_RISE = 0.45
 _NEARLY_ALL_OF_THE_RISE = 0.75
 _AT_MOST_TOLD = 1.2
-_IN_STEP = 0.5
 _LATENCY = re.compile(r"(?i)latency|response_?time|duration|elapsed")
 _LEAST_IMPATIENT = 0.3
 _PATIENCE = (Trouble.NO_ANSWER, Trouble.OVERDUE)
@@ -156,7 +155,7 @@ def _rising(evidence: Evidence) -> Finding | None:
     if rise is None or _was_changed(evidence, rise, _MEMORY) or _has_another_reason(evidence):
         return None
     spent = SpentTime(evidence)
-    if _has_more_to_do(spent, rise):
+    if has_more_to_do(spent, rise):
         return None
     more_ms = spent.typical_ms(rise.after) - spent.typical_ms(rise.before)
     is_told = more_ms >= _MOST_OF_THE_RISE * (rise.after_ms - rise.before_ms)
@@ -178,12 +177,6 @@ def _rising(evidence: Evidence) -> Finding | None:
         "answers, but slowly, and a longer timeout only makes callers wait",
         (*cites, *reports_of(rise.after, most=2)),
     )
-
-
-def _has_more_to_do(spent: SpentTime, rise: Rise) -> bool:
-    """Whether the work grew about as much as its duration: then nobody became slower."""
-    before, after = spent.typical_work(rise.before), spent.typical_work(rise.after)
-    return before > 0 and after / before >= _IN_STEP * rise.after_ms / rise.before_ms
 
 
 def _was_changed(evidence: Evidence, rise: Rise, settings: frozenset[str]) -> bool:

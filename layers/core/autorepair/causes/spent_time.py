@@ -94,6 +94,7 @@ _UNITS = {
 _RISE = 2.0
 _LEAST_RISE_MS = 150.0
 _PARTS = 10
+_IN_STEP = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +107,22 @@ class Rise:
     after_ms: float
 
 
-def rise_of(evidence: Evidence, *, of_any_size: bool = False) -> Rise | None:
+def rise_of(
+    evidence: Evidence, *, of_any_size: bool = False, cut: tuple[Invocation, ...] = ()
+) -> Rise | None:
     """Find where the durations of finished invocations rose, to twice what they were at least.
 
-    None when they did not, when there are too few to tell, when the memory size differs between
-    the two (unless ``of_any_size``), or when the slow ones fill their memory: then the function
-    itself is the slow one.
+    Those that were ``cut`` took as long as they were let, at least. None when they did not, when
+    there are too few to tell, when the memory size differs between the two (unless
+    ``of_any_size``), or when the slow ones fill their memory: then the function itself is the slow
+    one.
     """
-    finished = [i for i in evidence.invocations if i.status == "success" and i.duration_ms]
+    known = {i.request_id for i in cut}
+    finished = [
+        i
+        for i in evidence.invocations
+        if i.duration_ms and (i.status == "success" or i.request_id in known)
+    ]
     if len(finished) < 2 * _FEWEST:
         return None
     places = {
@@ -219,6 +228,12 @@ class SpentTime:
             ]
             self._words[invocation.request_id] = known
         return known
+
+
+def has_more_to_do(spent: SpentTime, rise: Rise) -> bool:
+    """Whether the work grew about as much as its duration: then nobody became slower."""
+    before, after = spent.typical_work(rise.before), spent.typical_work(rise.after)
+    return before > 0 and after / before >= _IN_STEP * rise.after_ms / rise.before_ms
 
 
 def calls_out(text: str) -> bool:

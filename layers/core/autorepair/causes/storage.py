@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
 from autorepair.causes.cause import Cause
+from autorepair.causes.leftovers import are_left_behind
 from autorepair.causes.limits import share_of_failures, weighed_down
 from autorepair.causes.quantities import sizes_mb
 from autorepair.causes.witnesses import (
@@ -24,10 +24,6 @@ from autorepair.domain.log_records import read_record
 
 _LEAST_SHARE = 0.4
 _FEW = 3
-_LEFTOVER_LIVES = 2
-_LEFTOVER_SUCCESSES = 2
-_LEFTOVER_STEPS = 4
-_LEAST_CLIMB = 1.5
 # Below what explains a failure, or is acted on.
 _HEARSAY = 0.5
 # A size further from the present one is about something else (a bucket, a database).
@@ -87,7 +83,6 @@ _NO_NEED = re.compile(
     r"|compressed(?<!uncompressed)(?<!decompressed)|max",
     re.IGNORECASE,
 )
-_USED = re.compile(r"tmp.{0,12}used|used.{0,12}tmp|disk.{0,8}used|/tmp.{0,10}usage", re.IGNORECASE)
 
 
 def _diagnose(evidence: Evidence) -> Finding | None:
@@ -172,53 +167,12 @@ def _against_more(
         return f"{MAX_EPHEMERAL_STORAGE_MB} MB are all that Lambda gives"
     if evidence.configuration.has_file_system and all(_ON_EFS.search(words_of(x)) for x in lines):
         return "it is the mounted file system that is full, and not /tmp"
-    if _are_leftovers(evidence, failed):
+    if are_left_behind(evidence, failed):
         return (
-            "an environment is well at first and never again once it is full, and a fresh one is "
-            "well again: files are left behind, and more space only delays the end"
+            "an environment is well at first and never again once the disk is full, with jobs that "
+            "are no larger: files are left behind, and more space only delays the end"
         )
     return None
-
-
-def _are_leftovers(evidence: Evidence, failed: tuple[Invocation, ...]) -> bool:
-    """Whether files of earlier jobs fill the disk, and not the job at hand.
-
-    Either the use of /tmp that the log tells climbs from job to job in each environment, or
-    several environments do well at first, fail at last, and none fails from the start.
-    """
-    failing = {i.request_id for i in failed}
-    lives: dict[str, list[Invocation]] = {}
-    for invocation in evidence.invocations:
-        if invocation.status != "unfinished":
-            lives.setdefault(invocation.stream, []).append(invocation)
-    ended = [life for life in lives.values() if any(i.request_id in failing for i in life)]
-    climbs = [_climb(evidence, life) for life in ended]
-    if climbs and all(climb is True for climb in climbs):
-        return True
-    if any(climb is False for climb in climbs) or len(ended) < _LEFTOVER_LIVES:
-        return False
-    return all(_filled_up(life, failing) for life in ended)
-
-
-def _filled_up(life: list[Invocation], failing: set[str]) -> bool:
-    first = next(n for n, i in enumerate(life) if i.request_id in failing)
-    return first >= _LEFTOVER_SUCCESSES and all(i.has_failed for i in life[first:])
-
-
-def _climb(evidence: Evidence, life: list[Invocation]) -> bool | None:
-    """Whether the told use of the disk climbs over an environment's life; None if untold."""
-    ids = {i.request_id for i in life}
-    told = [
-        value
-        for line in evidence.log_lines
-        if line.request_id in ids
-        for name, value in sizes_mb(line.message)
-        if _USED.search(name)
-    ]
-    if len(told) < _LEFTOVER_STEPS:
-        return None
-    rises = all(later >= earlier for earlier, later in pairwise(told))
-    return rises and told[-1] >= _LEAST_CLIMB * max(told[0], 1.0)
 
 
 def _need(evidence: Evidence, failed: tuple[Invocation, ...]) -> StorageNeed:
@@ -254,7 +208,8 @@ EPHEMERAL_STORAGE_FULL = Cause(
     ),
     silence=(
         "Watchers of files or shared memory ran out instead. No repair where files of earlier jobs "
-        "fill the disk, where a mounted file system is full, or at 10,240 MB."
+        "fill the disk (the told use climbs, or an environment does well and then never again "
+        "with jobs no larger), where a mounted file system is full, or at 10,240 MB."
     ),
     repair=RepairKind.SET_EPHEMERAL_STORAGE,
     runbook="ephemeral-storage-full",

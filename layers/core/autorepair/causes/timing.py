@@ -29,7 +29,7 @@ from autorepair.causes.progress import (
     makes_progress,
     projected_ms,
 )
-from autorepair.causes.spent_time import SpentTime, rise_of
+from autorepair.causes.spent_time import Rise, SpentTime, has_more_to_do, rise_of
 from autorepair.causes.starting import cut_while_starting
 from autorepair.domain.change import RepairKind
 from autorepair.domain.configuration import MAX_TIMEOUT_S
@@ -221,7 +221,7 @@ def _proof_by_near_completions(reading: _Reading) -> Finding | None:
     cites = (*reports_of(near, most=3), *reading.cites)
     need: TimeoutNeed | None = _fitted_need(reading)
     if not is_usual and (doubt := _doubt(reading, near)) != "":
-        if not reading.evidence.changes and rise_of(reading.evidence) is not None:
+        if not reading.evidence.changes and _rise(reading) is not None:
             return slowed(reading.time_outs, is_counted=False)
         need, confidence, why = None, 0.6, f"{why}; {doubt}"
     return _slow(reading, confidence, why, need, cites=cites)
@@ -242,7 +242,7 @@ def _doubt(reading: _Reading, near: tuple[Invocation, ...]) -> str:
         return (
             "but most of that time went to another service, which a longer timeout only waits for"
         )
-    rise = rise_of(reading.evidence)
+    rise = _rise(reading)
     working = sum(
         makes_progress(_own_lines(reading, i), i, timeout_ms(reading.evidence))
         for i in reading.time_outs
@@ -250,11 +250,17 @@ def _doubt(reading: _Reading, near: tuple[Invocation, ...]) -> str:
     is_grown = working >= _MOST * len(reading.time_outs) and not is_same_work_slower(
         reading.evidence, reading.time_outs
     )
-    if rise is None or is_grown:
+    if rise is None or is_grown or has_more_to_do(spent, rise):
         return ""
     if rise.after_ms >= _LEAP * rise.before_ms:
         return "but they took a fraction of it before, and nothing tells what made them slow"
     return ""
+
+
+def _rise(reading: _Reading) -> Rise | None:
+    """Give the rise of the durations, those of the cut ones included where few else are slow."""
+    evidence = reading.evidence
+    return rise_of(evidence) or rise_of(evidence, cut=reading.time_outs)
 
 
 def _proof_by_progress(reading: _Reading) -> Finding | None:

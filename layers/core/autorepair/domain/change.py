@@ -100,13 +100,55 @@ Setting = Annotated[
 ]
 
 
+class AliasMove(Value):
+    """How an edit of `$LATEST` gets to the traffic of an alias: published, and the alias moved.
+
+    ``former`` is the version the alias was on before the repair, with all of its traffic, and
+    ``published`` the one it is on after it, None until that is known. Both stay as they are in the
+    inverse, which only goes the other way (``is_back``).
+    """
+
+    alias: str
+    former: str
+    published: str | None = None
+    is_back: bool = False
+    passed: tuple[str, ...] = ()
+    """Versions that earlier steps of the incident published, the alias may still be on them."""
+    staying: tuple[str, ...] = ()
+    """Other aliases on ``former``; they are left where they are."""
+
+    @property
+    def start(self) -> str | None:
+        """The version that the alias is on before this move."""
+        return self.published if self.is_back else self.former
+
+    @property
+    def end(self) -> str | None:
+        """The version that the alias is on after this move."""
+        return self.former if self.is_back else self.published
+
+    def inverse(self) -> AliasMove:
+        """Give the move that undoes this one."""
+        return self.model_copy(update={"is_back": not self.is_back})
+
+    def after_step(self, origin: AliasMove | None) -> AliasMove:
+        """Give the move that ``origin`` and then this one amount to."""
+        if origin is None:
+            return self
+        between = () if origin.published is None else (origin.published,)
+        return self.model_copy(
+            update={"former": origin.former, "passed": (*origin.passed, *between)}
+        )
+
+
 class Change(Value):
     """One planned edit: from ``before`` to ``after``, on one exact configuration.
 
     ``planned_on`` is the fingerprint of the configuration the plan was made on; ``leads_to`` the
     fingerprint of the configuration after the edit, None until it has been applied. Of what is
     kept beside the configuration, both are what `standing` says. The target of a change of an
-    alias names that alias.
+    alias names that alias, and so does that of a change with a ``release``: one that is published
+    and that an alias is moved to, since the failing traffic does not run on `$LATEST`.
     """
 
     target: Target
@@ -114,6 +156,7 @@ class Change(Value):
     after: Setting
     planned_on: str | None
     leads_to: str | None = None
+    release: AliasMove | None = None
 
     @property
     def kind(self) -> RepairKind:
@@ -122,8 +165,12 @@ class Change(Value):
 
     @property
     def plan_hash(self) -> str:
-        """The SHA-256 (hex) of the plan; applying it does not alter it, anything else does."""
-        body = self.model_dump(mode="json", exclude={"leads_to"})
+        """The SHA-256 (hex) of the plan; applying it does not alter it, anything else does.
+
+        Without a release it is what it was before there were any.
+        """
+        left_out = {"leads_to": True, "release": {"published"} if self.release else True}
+        body = self.model_dump(mode="json", exclude=left_out)
         canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -135,6 +182,7 @@ class Change(Value):
                 "after": self.before,
                 "planned_on": self.leads_to,
                 "leads_to": self.planned_on,
+                "release": None if self.release is None else self.release.inverse(),
             }
         )
 
@@ -142,7 +190,24 @@ class Change(Value):
         """Give the change that ``origin`` and then this one amount to; undoing it undoes both."""
         if origin is None:
             return self
-        return self.model_copy(update={"before": origin.before, "planned_on": origin.planned_on})
+        moved = origin.release if self.release is None else self.release.after_step(origin.release)
+        return self.model_copy(
+            update={
+                "before": origin.before,
+                "planned_on": origin.planned_on,
+                "release": moved,
+            }
+        )
+
+    def led(self, *, leads_to: str, version: str | None) -> Change:
+        """Give the change as it is known once made: where it led, and what version was published.
+
+        ``version`` is the one the alias is on, of which only a change with a release knows.
+        """
+        release = self.release
+        if release is not None and not release.is_back:
+            release = release.model_copy(update={"published": version})
+        return self.model_copy(update={"leads_to": leads_to, "release": release})
 
 
 class ChangeRecord(Value):
@@ -171,6 +236,12 @@ class ChangeRecord(Value):
     step: int = 1
     origin: Change | None = None
     """In a further step: the change that the steps before it amount to, still in place."""
+    fence: int | None = None
+    """The number of the lease under which it was written; None in older records."""
+    accepted_at: Instant | None = None
+    """When the write was sent that led to what stands; None where an earlier run sent it."""
+    notes: tuple[str, ...] = ()
+    """What went wrong beside the change and is no reason to take it back; told to people."""
 
     @property
     def in_place(self) -> Change | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field
@@ -23,6 +24,23 @@ class VariableDigest(Value):
     digest: str
 
 
+class ProductVariant(StrEnum):
+    """What else than a plain function it is, where that makes its settings mean something else.
+
+    Tenant isolation (TenancyConfig) and a runtime of the customer's own (RuntimeConfig) are not
+    among them: time, memory, environment and concurrency are set, charged and run out as ever.
+    """
+
+    EDGE_REPLICA = "edge_replica"
+    """A copy that Lambda@Edge made of a function of another Region (MasterArn)."""
+    MANAGED_INSTANCES = "managed_instances"
+    """It runs on the customer's own instances, many calls in one environment."""
+    DURABLE = "durable"
+    """One execution is many invocations, replayed; an invocation is no unit of work."""
+    ACCELERATED = "accelerated"
+    """It has a graphics processor beside its memory: other limits, other prices."""
+
+
 class FunctionConfiguration(Value):
     """One reading of a function's configuration, without a single environment value.
 
@@ -37,6 +55,10 @@ class FunctionConfiguration(Value):
     package_type: Literal["Zip", "Image"] = "Zip"
     runtime: str | None = None
     handler: str | None = None
+    role_arn: str | None = None
+    """The execution role."""
+    variants: tuple[ProductVariant, ...] = ()
+    """Why repairs made for plain functions do not fit; empty for a plain one."""
     architecture: str = "x86_64"
     memory_mb: int
     timeout_s: int

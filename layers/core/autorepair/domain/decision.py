@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from autorepair.domain.change import Change
+from autorepair.domain.cost import CostEstimate
 from autorepair.domain.value import Instant, Value
 
 
@@ -51,6 +52,9 @@ class RefusalCode(StrEnum):
     DEPLOYMENT_RUNNING = "deployment_running"
     PRODUCT_VARIANT = "product_variant"
     KEY_WITHOUT_GRANTS = "key_without_grants"
+    MODEL_ALONE = "model_alone"
+    ENVIRONMENT_TOO_LARGE = "environment_too_large"
+    ALARM_SILENCED = "alarm_silenced"
 
 
 class Refusal(Value):
@@ -70,6 +74,8 @@ class Decision(Value):
     change: Change | None = None
     refusal: Refusal | None = None
     plan_hash: str | None = None
+    cost: CostEstimate | None = None
+    """What the change adds to the bill, with the steps before it; None without a change."""
     step: int = 1
     is_replanned: bool = False
     approval_timeout_s: int = 0

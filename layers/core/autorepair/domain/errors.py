@@ -63,6 +63,10 @@ class LeaseHeldError(AutoRepairError):
     """Another execution holds the right to write to this function."""
 
 
+class LeaseLostError(LeaseHeldError):
+    """The right to write was lost before the write; somebody else may hold it by now."""
+
+
 class ConfigurationError(AutoRepairError):
     """The service itself is set up wrongly; the message names the variable or parameter."""
 
@@ -73,6 +77,10 @@ class RecordUnreadableError(AutoRepairError):
 
 class IncidentUnknownError(AutoRepairError):
     """There is no record of such an incident."""
+
+
+class NothingKeptError(AutoRepairError):
+    """The incident left nothing changed (yet), so there is nothing to make permanent."""
 
 
 class NotWaitingError(AutoRepairError):

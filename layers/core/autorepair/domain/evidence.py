@@ -9,6 +9,7 @@ from pydantic import Field
 
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.incident import Alarm
+from autorepair.domain.traffic import Traffic
 from autorepair.domain.value import Instant, Value
 
 InvocationStatus = Literal["success", "error", "timeout", "out_of_memory", "crash", "unfinished"]
@@ -88,6 +89,8 @@ class Caller(Value):
     source: str
     timeout_limit_s: float | None = None
     """A timeout above this does not help, or breaks, this caller; None when it sets none."""
+    timeout_advised_s: float | None = None
+    """The longest timeout that AWS advises for this caller; kept where the need allows it."""
     reason: str = ""
 
 
@@ -168,6 +171,12 @@ class Alias(Value):
     name: str
     version: str
     also: dict[str, float] = Field(default_factory=dict)
+    differs: tuple[str, ...] | None = None
+    """In what its version is not as `$LATEST` is, by name; None where that was not read."""
+    has_snap_start: bool = False
+    """Whether its version is started from a snapshot of its memory."""
+    has_provisioned_concurrency: bool = False
+    """Whether any hangs on the alias or on its version."""
 
 
 class PublishedVersion(Value):
@@ -249,6 +258,8 @@ class Evidence(Value):
     versions: tuple[PublishedVersion, ...] = ()
     """The newest published versions; read, as the aliases, only where traffic goes to any."""
     concurrency: AccountConcurrency | None = None
+    traffic: Traffic | None = None
+    """How much it is called in a month; None where that could not be read."""
     signatures: tuple[Signature, ...] = ()
     """What the failures say, the most frequent first."""
     environments: tuple[EnvironmentTrend, ...] = ()
@@ -279,6 +290,23 @@ class Evidence(Value):
         )
 
 
+class RecentDeployment(Value):
+    """What was deployed in the hour before the failures began, all of it taken together."""
+
+    at: Instant
+    """When the last of it was."""
+    told: str
+    """What that was, and by whom."""
+    is_code: bool
+    """Whether it changed what is run, or nobody can say (yet) that it did not."""
+    settings: tuple[str, ...] = ()
+    """The settings that were lowered, or set from what is not known; FunctionConfiguration's."""
+    variables: tuple[str, ...] = ()
+    """The environment variables that were changed, as far as they are known by name."""
+    writes_environment: bool = False
+    """Whether the environment was written without anybody knowing which variables."""
+
+
 class EvidenceSummary(Value):
     """The bounded part of the evidence that travels as `$.evidence`, with the pointer to it all."""
 
@@ -295,4 +323,7 @@ class EvidenceSummary(Value):
     log_group: str | None = None
     first_invocation_at: Instant | None = None
     last_invocation_at: Instant | None = None
+    recent_deployment: RecentDeployment | None = None
+    traffic: Traffic | None = None
+    concurrency: AccountConcurrency | None = None
     gaps: tuple[Gap, ...]

@@ -66,10 +66,7 @@ class Mode(StrEnum):
 
 
 class Caps(Value):
-    """The largest values a repair may set.
-
-    ``added_cost_usd_month`` (US dollars a month) is read and not enforced yet.
-    """
+    """The largest values a repair may set, and the most that it may add to the bill."""
 
     timeout_s: int = Field(default=MAX_TIMEOUT_S, ge=MIN_TIMEOUT_S, le=MAX_TIMEOUT_S)
     memory_mb: int = Field(default=3008, ge=MIN_MEMORY_MB, le=MAX_MEMORY_MB)
@@ -78,6 +75,7 @@ class Caps(Value):
     )
     reserved_concurrency: int = Field(default=200, ge=0)
     added_cost_usd_month: float = Field(default=50.0, ge=0)
+    """US dollars a month, by all changes of one incident together."""
 
 
 class Limits(Value):
@@ -106,6 +104,8 @@ class VerificationRules(Value):
     min_invocations: int = Field(default=5, ge=1)
     unchanged: Literal["roll_back", "keep"] = "roll_back"
     unverified: Literal["roll_back", "keep"] = "keep"
+    probe: bool = False
+    """Whether a function may be invoked with the test event that is declared for it."""
 
 
 class ApprovalRules(Value):

@@ -48,6 +48,20 @@ def with_setting(
     return configuration.model_copy(update=moved)
 
 
+def stands_before(configuration: FunctionConfiguration, change: Change) -> bool:
+    """Whether the function is as the change was planned on, its alias included."""
+    if standing(configuration, change.before) != change.planned_on:
+        return False
+    return change.release is None or configuration.alias_version == change.release.start
+
+
+def stands_after(configuration: FunctionConfiguration, change: Change) -> bool:
+    """Whether the function is as the change has left it, its alias included."""
+    if change.leads_to is None or standing(configuration, change.after) != change.leads_to:
+        return False
+    return change.release is None or configuration.alias_version == change.release.end
+
+
 def stands_where_led(
     configuration: FunctionConfiguration,
     change: Change,

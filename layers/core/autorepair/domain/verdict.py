@@ -7,7 +7,7 @@ from typing import Literal
 
 from autorepair.domain.policy import VerificationRules
 from autorepair.domain.statistics import binomial_at_least, fisher_one_sided
-from autorepair.domain.verification import TrafficSample, Verdict
+from autorepair.domain.verification import Shortage, TrafficSample, Verdict
 
 SIGNIFICANCE = 0.05
 """A verdict may be wrong by chance this often, over all looks at one change together."""
@@ -17,6 +17,8 @@ _Next = Literal["wait", "step", "roll_back", "done"]
 _HALF = 0.5
 # What is left at the new limit may be outliers once it is this much rarer than before.
 _TENTH = 0.1
+# So few are cut at a limit that suffices: a timeout is made for 99.9% of the durations.
+_TOLERATED = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class _Look:
     rules: VerificationRules
     windows_used: int
     has_step_left: bool
-    still_short: bool
+    shortage: Shortage
 
     @property
     def is_last(self) -> bool:
@@ -69,6 +71,30 @@ class _Look:
     def p_more_of_those_run(self) -> float:
         """Likewise, of the calls that were not refused: more at once may overrun what they call."""
         return _p_fewer(self.after.of_those_run, self.before.of_those_run)
+
+    @property
+    def p_throttled(self) -> float:
+        """The probability of so many refused calls since if nothing had changed."""
+        return fisher_one_sided(
+            hits_a=self.after.throttled,
+            n_a=self.after.calls,
+            hits_b=self.before.throttled,
+            n_b=self.before.calls,
+        )
+
+    @property
+    def p_unseen(self) -> float:
+        """The probability of so many failures of a kind that did not show before by chance.
+
+        The most frequent of several such kinds is the likelier to be many (Bonferroni).
+        """
+        chance = fisher_one_sided(
+            hits_a=self.after.unseen,
+            n_a=self.after.invocations,
+            hits_b=0,
+            n_b=self.before.invocations,
+        )
+        return min(1.0, chance * max(1, self.after.unseen_kinds))
 
     @property
     def is_fewer(self) -> bool:
@@ -101,7 +127,7 @@ def judge(  # noqa: PLR0913 (a verdict rests on all of these, and none may be le
     is_partial: bool,
     windows_used: int,
     rules: VerificationRules,
-    still_short: bool,
+    shortage: Shortage,
     step: int,
     steps_allowed: int,
 ) -> Judgement:
@@ -109,9 +135,12 @@ def judge(  # noqa: PLR0913 (a verdict rests on all of these, and none may be le
 
     Failures are compared by Fisher's exact test, one-sided, at 95% over all looks together.
     Invocations that only a longer timeout let succeed (``after.rescued``) prove that it helped
-    without any statistics, as long as nothing fails. ``still_short`` says that invocations now
-    run into the new limit, and that a higher one is what they lack. ``windows_used`` counts this
-    window, and ``step`` this change.
+    without any statistics, as long as nothing fails. ``shortage`` says whether a higher limit than
+    the new one is what they lack. ``windows_used`` counts this window, and ``step`` this change.
+
+    More failures, more of those that run, refused calls, and failures of a kind that was not seen
+    before are each compared by the same test at the same level: any of them is worse. That work
+    takes longer where it may, and costs more, is what a repair is for and counts as nothing.
 
     It has improved only if that holds whatever becomes of those that have not ended yet: either
     if all of them fail, or by those alone that have had the time to end (``early``). And never
@@ -123,7 +152,7 @@ def judge(  # noqa: PLR0913 (a verdict rests on all of these, and none may be le
         rules,
         windows_used,
         has_step_left=step < steps_allowed,
-        still_short=still_short,
+        shortage=shortage,
     )
     judgement = _by(look)
     if judgement.verdict is not Verdict.IMPROVED:
@@ -135,23 +164,37 @@ def judge(  # noqa: PLR0913 (a verdict rests on all of these, and none may be le
         for sample in (after, early)
     ):
         return _undecided(look, f"{after.pending} have not ended yet: {_figures(look)}")
-    return judgement
+    return _unless_tight(look, judgement)
 
 
 def _by(look: _Look) -> Judgement:
     """Judge by what has ended."""
-    after, rules = look.after, look.rules
-    if after.invocations < rules.min_invocations:
-        return _undecided(
-            look, f"{after.invocations} of {rules.min_invocations} invocations seen since"
-        )
-    if look.p_more <= look.level:
-        return _judgement(look, Verdict.WORSE, "roll_back", f"more fail: {_figures(look)}")
-    if (after.refused or look.before.refused) and look.p_more_of_those_run <= look.level:
-        return _judgement(look, Verdict.WORSE, "roll_back", f"more fail that run: {_run(look)}")
-    if after.same_cause == 0:
+    worse = _harm(look)
+    if worse:
+        return _judgement(look, Verdict.WORSE, "roll_back", worse)
+    least = look.rules.min_invocations
+    if look.after.invocations < least:
+        return _undecided(look, f"{look.after.invocations} of {least} invocations seen since")
+    if look.after.same_cause == 0:
         return _without_signature(look)
-    return _at_new_limit(look) if look.still_short else _with_signature(look)
+    is_short = look.shortage in {Shortage.AT_LIMIT, Shortage.FORETOLD}
+    return _at_new_limit(look) if is_short else _with_signature(look)
+
+
+def _harm(look: _Look) -> str:
+    """Say what has become worse, beyond chance; "" where nothing has, or too little was seen."""
+    after, least = look.after, look.rules.min_invocations
+    if after.throttled and after.calls >= least and look.p_throttled <= look.level:
+        return f"more calls are refused: {_refused(look)}"
+    if after.invocations < least:
+        return ""
+    if look.p_more <= look.level:
+        return f"more fail: {_figures(look)}"
+    if (after.refused or look.before.refused) and look.p_more_of_those_run <= look.level:
+        return f"more fail that run: {_run(look)}"
+    if after.unseen and look.p_unseen <= look.level:
+        return f"{after.unseen} fail in a way not seen before: {_figures(look)}"
+    return ""
 
 
 def _without_signature(look: _Look) -> Judgement:
@@ -172,9 +215,12 @@ def _without_signature(look: _Look) -> Judgement:
 
 def _at_new_limit(look: _Look) -> Judgement:
     """Invocations run into the new limit as they did into the old one."""
-    if look.is_fewer and look.has_fallen_below(_TENTH):
-        return _improved(look, "all but a few fit the new limit")
     reason = f"the new limit is too low as well: {_figures(look)}"
+    if look.is_fewer and look.has_fallen_below(_TENTH):
+        is_told = look.is_beyond(_TOLERATED, look.after.same_cause)
+        if look.shortage is Shortage.FORETOLD and look.has_step_left and is_told:
+            return _judgement(look, Verdict.STILL_SHORT, "step", reason)
+        return _improved(look, "all but a few fit the new limit")
     has_helped = look.is_fewer or look.after.rescued > 0
     may_stay = has_helped or look.rules.unchanged == "keep"
     if look.has_step_left:
@@ -204,6 +250,16 @@ def _unchanged_if_told(look: _Look, reason: str, *, is_told: bool) -> Judgement:
 
 def _improved(look: _Look, reason: str) -> Judgement:
     return _judgement(look, Verdict.IMPROVED, "done", f"{reason}: {_figures(look)}")
+
+
+def _unless_tight(look: _Look, improved: Judgement) -> Judgement:
+    """What nearly fills the new limit fails at the next larger input: it has helped, not cured."""
+    if look.shortage is not Shortage.TIGHT:
+        return improved
+    reason = f"{improved.reason}; nearly all of the new limit is used"
+    if not look.has_step_left:
+        return replace(improved, reason=f"{reason}, and no further step is left")
+    return replace(improved, verdict=Verdict.STILL_SHORT, next="step", reason=reason)
 
 
 def _unchanged(look: _Look, reason: str) -> Judgement:
@@ -240,6 +296,14 @@ def _rate(sample: TrafficSample) -> float:
 
 def _run(look: _Look) -> str:
     return _told(look.before.of_those_run, look.after.of_those_run)
+
+
+def _refused(look: _Look) -> str:
+    before, after = look.before, look.after
+    return (
+        f"{before.throttled} of {before.calls} calls before, "
+        f"{after.throttled} of {after.calls} since"
+    )
 
 
 def _figures(look: _Look) -> str:

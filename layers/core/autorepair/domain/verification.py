@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
+from autorepair.domain.diagnosis import MemoryNeed, TimeoutNeed
+from autorepair.domain.probe import ProbeResult
 from autorepair.domain.value import Instant, Value
 
 
@@ -32,6 +34,14 @@ class TrafficSample(Value):
     """Calls that ran nothing, for want of concurrency; the other counts hold them too."""
     pending: int = 0
     """Begun, without an end in the log so far; none of the other counts holds them."""
+    unseen: int = 0
+    """Failures of one kind that was not seen before the change: of the most frequent such kind."""
+    unseen_kinds: int = 0
+    """How many such kinds there are."""
+    calls: int = 0
+    """All calls in the metrics, refused ones included; 0 where no metrics were looked at."""
+    throttled: int = 0
+    """Those of them that were refused for want of concurrency."""
 
     @property
     def failure_rate(self) -> float:
@@ -41,24 +51,42 @@ class TrafficSample(Value):
     @property
     def of_those_run(self) -> TrafficSample:
         """The sample without the calls that were refused."""
-        return TrafficSample(
-            invocations=self.invocations - self.refused,
-            failures=self.failures - self.refused,
-            same_cause=self.same_cause - self.refused,
-            rescued=self.rescued,
-            pending=self.pending,
+        return self.model_copy(
+            update={
+                "invocations": self.invocations - self.refused,
+                "failures": self.failures - self.refused,
+                "same_cause": self.same_cause - self.refused,
+                "refused": 0,
+            }
         )
 
     @property
     def at_worst(self) -> TrafficSample:
         """The sample if everything pending fails as the incident did."""
-        return TrafficSample(
-            invocations=self.invocations + self.pending,
-            failures=self.failures + self.pending,
-            same_cause=self.same_cause + self.pending,
-            rescued=self.rescued,
-            refused=self.refused,
+        return self.model_copy(
+            update={
+                "invocations": self.invocations + self.pending,
+                "failures": self.failures + self.pending,
+                "same_cause": self.same_cause + self.pending,
+                "pending": 0,
+            }
         )
+
+
+class Shortage(StrEnum):
+    """Whether a higher limit than the one that was set is lacking still."""
+
+    NONE = "none"
+    TIGHT = "tight"
+    """Nothing fails at it, but what is used comes close to it."""
+    AT_LIMIT = "at_limit"
+    """Invocations run into the new limit, and a higher one is what they lack."""
+    FORETOLD = "foretold"
+    """Likewise, and what has ended since tells how much more they need."""
+
+
+SeenNeed = TimeoutNeed | MemoryNeed | None
+"""What traffic since a change shows to be needed; None where that is cut off once more."""
 
 
 class Verification(Value):
@@ -75,3 +103,9 @@ class Verification(Value):
     """The probability of so few failures since if nothing had changed."""
     without_step: Literal["keep", "roll_back"] = "keep"
     """Where ``next`` is a further step: what becomes of this one if that is not made."""
+    window_s: int = 0
+    """Where ``next`` is to wait: how long the next window is, in seconds."""
+    probes: tuple[ProbeResult, ...] = ()
+    """What test events have shown so far, of this incident."""
+    need: SeenNeed = None
+    """Where ``next`` is a further step: what the traffic since the change shows to be needed."""

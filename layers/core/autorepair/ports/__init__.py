@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from autorepair.ports.alarm import Admissions, Alarms, MetricFilters
+from autorepair.ports.aftercare import Pace, Watches
+from autorepair.ports.alarm import Admissions, Alarms, MetricFilters, OwnAlarms
 from autorepair.ports.evidence import (
     Advisor,
     CallerReading,
@@ -17,11 +18,14 @@ from autorepair.ports.evidence import (
 )
 from autorepair.ports.function import (
     Concurrency,
+    EnvironmentKeys,
     Functions,
     KnownConfig,
     ReleaseList,
     Releases,
+    Roles,
     Snapshots,
+    Stacks,
 )
 from autorepair.ports.incident import (
     AuditSearch,
@@ -32,6 +36,7 @@ from autorepair.ports.incident import (
     RepairLedger,
 )
 from autorepair.ports.people import Announcer, Approvals, Notifier, UnsentMessages
+from autorepair.ports.probe import ProbeAnswer, Probes
 from autorepair.ports.rules import Clock, Policies
 from autorepair.watch import Enrolment, Executions, StandingAlarms
 
@@ -49,6 +54,7 @@ __all__ = [
     "ChangeLog",
     "Clock",
     "Concurrency",
+    "EnvironmentKeys",
     "EvidenceStore",
     "Functions",
     "IncidentState",
@@ -60,13 +66,20 @@ __all__ = [
     "Metrics",
     "Notifier",
     "OpenIncident",
+    "OwnAlarms",
+    "Pace",
     "Policies",
     "Ports",
+    "ProbeAnswer",
+    "Probes",
     "ReleaseList",
     "Releases",
     "RepairLedger",
+    "Roles",
     "Snapshots",
+    "Stacks",
     "UnsentMessages",
+    "Watches",
 ]
 
 
@@ -78,6 +91,7 @@ class Ports:
     functions: Functions
     alarms: Alarms
     metric_filters: MetricFilters
+    own_alarms: OwnAlarms
     admissions: Admissions
     logs: Logs
     metrics: Metrics
@@ -85,8 +99,12 @@ class Ports:
     change_log: ChangeLog
     releases: ReleaseList
     concurrency: Concurrency
+    stacks: Stacks
+    environment_keys: EnvironmentKeys
+    roles: Roles
     snapshots: Snapshots
     known_config: KnownConfig
+    probes: Probes
     policies: Policies
     evidence: EvidenceStore
     audit: AuditTrail
@@ -94,6 +112,8 @@ class Ports:
     ledger: RepairLedger
     notifier: Notifier
     unsent: UnsentMessages
+    watches: Watches
+    pace: Pace
     announcer: Announcer
     advisor: Advisor
     executions: Executions

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from autorepair.domain.described_alarm import DescribedAlarm
 from autorepair.domain.filtered_log import FilteredLog
+from autorepair.domain.own_alarms import Fit
 
 
 class Alarms(Protocol):
@@ -46,6 +47,18 @@ class MetricFilters(Protocol):
 
         Raises:
             AccessDeniedError, TransientServiceError: It cannot be told.
+        """
+        ...
+
+
+class OwnAlarms(Protocol):
+    """Keeps the alarms that the service itself made for a function; touches nobody else's."""
+
+    def fit_duration(self, function_name: str, timeout_s: int) -> Fit | None:
+        """Set the function's duration alarm to a timeout (seconds); None if it has none of ours.
+
+        Raises:
+            AccessDeniedError, TransientServiceError, ConfigurationError: It could not be set.
         """
         ...
 

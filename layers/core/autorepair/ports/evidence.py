@@ -58,6 +58,16 @@ class Metrics(Protocol):
         """
         ...
 
+    def by_the_hour(
+        self, target: Target, *, start: datetime, end: datetime
+    ) -> tuple[MetricSeries, ...]:
+        """Read how much the function is called, how long for, and how many times at once.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: It cannot be read.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class CallerReading:

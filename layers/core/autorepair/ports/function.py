@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from autorepair.domain.change import Change
+from autorepair.domain.circumstances import EnvironmentKey
 from autorepair.domain.configuration import FunctionConfiguration
+from autorepair.domain.deployment import Stack
 from autorepair.domain.evidence import AccountConcurrency, Alias, DeclaredVariable, PublishedVersion
 from autorepair.domain.incident import Target
 from autorepair.domain.snapshot import Snapshot, SnapshotReason
+
+
+def unguarded() -> None:
+    """Let a write go ahead: for whoever holds no lease that could be lost."""
 
 
 class Functions(Protocol):
@@ -35,14 +42,20 @@ class Functions(Protocol):
         """
         ...
 
-    def apply(self, change: Change) -> FunctionConfiguration:
+    def apply(
+        self, change: Change, *, guard: Callable[[], None] = unguarded
+    ) -> FunctionConfiguration:
         """Make the change by compare-and-swap and wait until it has settled.
 
         Applied twice it does no harm: a function that already stands where the change leads is
         given back as it is. Environment values are looked up and merged here and never leave.
+        A change with a release is published and its alias moved; what was only begun when
+        somebody else came in between is put back, as far as it is not theirs by then. ``guard``
+        is called right before every write call, after the last reading; what it raises is raised.
 
         Returns:
-            The settled configuration; its fingerprint is where the change led.
+            The settled configuration; its fingerprint is where the change led, and with a release
+            its ``alias_version`` is the version that was published.
 
         Raises:
             StaleConfigurationError: The function is neither as planned on nor as planned.
@@ -72,6 +85,47 @@ class ReleaseList(Protocol):
 
         Raises:
             AccessDeniedError, TransientServiceError: They cannot be read.
+        """
+        ...
+
+    def aliases(self, target: Target) -> tuple[Alias, ...]:
+        """List the aliases only: one call, where `read` takes more.
+
+        Raises:
+            TargetNotFoundError: There is no such function.
+            AccessDeniedError, TransientServiceError: They cannot be read.
+        """
+        ...
+
+
+class Stacks(Protocol):
+    """Knows the CloudFormation stacks that own a function."""
+
+    def owning(self, configuration: FunctionConfiguration) -> tuple[Stack, ...]:
+        """Give the stack that made the function, and the one at the top where that is nested.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: They cannot be read.
+        """
+        ...
+
+
+class EnvironmentKeys(Protocol):
+    """Knows the customers' keys that seal environments."""
+
+    def read(self, key_arn: str) -> EnvironmentKey:
+        """Read whether the key is enabled and enrolled; one that cannot be read says why."""
+        ...
+
+
+class Roles(Protocol):
+    """Knows the execution roles of functions."""
+
+    def trusted_by(self, role_arn: str) -> frozenset[str]:
+        """Name the AWS services that may take the role on.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: It cannot be read.
         """
         ...
 

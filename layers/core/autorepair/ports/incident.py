@@ -134,6 +134,14 @@ class IncidentState(Protocol):
         """
         ...
 
+    def prove_lease(self, lease: Lease, *, seconds: int) -> None:
+        """Insist that the lease still stands, and that so many seconds of it are left.
+
+        Raises:
+            LeaseLostError: It was taken over, given back, or ends sooner.
+        """
+        ...
+
     def release_lease(self, lease: Lease) -> None:
         """Give the lease back; one that was lost meanwhile is left alone."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autorepair.domain.change import (
+    Absent,
     AliasSetting,
     EnvironmentSetting,
     EphemeralStorageSetting,
@@ -11,6 +12,7 @@ from autorepair.domain.change import (
     Setting,
     TimeoutSetting,
 )
+from autorepair.domain.configuration import MAX_ENVIRONMENT_BYTES
 from autorepair.domain.decision import Refusal, RefusalCode
 from autorepair.repairs.case import Case, Guardrail
 from autorepair.repairs.planner import refused
@@ -79,11 +81,31 @@ def _environment_out_of_bounds(case: Case) -> Refusal | None:
         return refused(
             RefusalCode.UNREADABLE_ENVIRONMENT, "a write would wipe variables that cannot be read"
         )
+    if (least := _least_size(case)) > MAX_ENVIRONMENT_BYTES:
+        return refused(
+            RefusalCode.ENVIRONMENT_TOO_LARGE,
+            f"the environment would be {least} bytes at least, and Lambda takes "
+            f"{MAX_ENVIRONMENT_BYTES}: remove variables that are not needed",
+        )
     if unwelcome := sorted(n for n in names if not case.policy.env.may_touch(n)):
         return refused(
             RefusalCode.NAME_NOT_ALLOWED, f"the policy keeps {', '.join(unwelcome)} out of reach"
         )
     return None
+
+
+def _least_size(case: Case) -> int:
+    """Give the least size of the environment, as Lambda measures it: the bytes of its JSON.
+
+    What is declared is only looked up at the write, where the whole map is measured again; here it
+    counts as empty.
+    """
+    after = case.change.after
+    written = after.variables if isinstance(after, EnvironmentSetting) else {}
+    sizes = {v.name: v.size_bytes for v in case.configuration.env_digests if v.name not in written}
+    sizes |= {name: 0 for name, source in written.items() if not isinstance(source, Absent)}
+    # Each is "name":"value" and a comma, but for the last; then the two braces.
+    return sum(len(name) + size + 6 for name, size in sizes.items()) + 1 if sizes else 2
 
 
 _BOUNDS: dict[type[object], Guardrail] = {

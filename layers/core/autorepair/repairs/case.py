@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from autorepair.domain.change import Change, EnvironmentSetting
+from autorepair.domain.circumstances import Circumstances
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.decision import Refusal
 from autorepair.domain.diagnosis import Diagnosis
@@ -26,6 +27,7 @@ class Case:
     step: int
     history: History
     seen: EvidenceSummary
+    circumstances: Circumstances
     now: datetime
 
     @property

@@ -5,6 +5,10 @@ from __future__ import annotations
 from autorepair.domain.change import ReservedConcurrencySetting, TimeoutSetting
 from autorepair.domain.decision import RefusalCode
 from autorepair.repairs.case import Case, Doubt
+from autorepair.repairs.cost import unknown_cost
+from autorepair.repairs.deployment import recent_deployment
+from autorepair.repairs.fitness import unknown_edge
+from autorepair.repairs.headroom import unknown_headroom
 
 
 def _storm(case: Case) -> str | None:
@@ -38,7 +42,11 @@ def _unseen_headroom(case: Case) -> str | None:
 
 DOUBTS: tuple[tuple[Doubt, RefusalCode], ...] = (
     (_storm, RefusalCode.BREAKER),
+    (recent_deployment, RefusalCode.RECENT_DEPLOYMENT),
+    (unknown_edge, RefusalCode.PRODUCT_VARIANT),
     (_unseen_callers, RefusalCode.CALLER_LIMIT),
     (_unseen_headroom, RefusalCode.NO_HEADROOM),
+    (unknown_cost, RefusalCode.ADDED_COST),
+    (unknown_headroom, RefusalCode.NO_HEADROOM),
 )
 """Each with the code of its refusal; the first that speaks is told."""

@@ -5,21 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 
 from autorepair.domain.change import Change
-from autorepair.domain.configuration import (
-    ENROLMENT_TAG,
-    ENROLMENT_VALUE,
-    SERVICE_PREFIX,
-    FunctionConfiguration,
-)
+from autorepair.domain.circumstances import Circumstances
+from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.decision import Decision, Refusal, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis
 from autorepair.domain.evidence import EvidenceSummary
 from autorepair.domain.ledger import History
 from autorepair.domain.policy import Mode, Policy
 from autorepair.repairs.bounds import out_of_bounds
-from autorepair.repairs.case import Case, Guardrail
+from autorepair.repairs.case import Case, Doubt, Guardrail
+from autorepair.repairs.cost import added_cost, too_costly
+from autorepair.repairs.deployment import DEPLOYMENT, running_deployment
 from autorepair.repairs.doubts import DOUBTS
+from autorepair.repairs.fitness import FITNESS, own_function
 from autorepair.repairs.frequency import setting_in_words, too_often
+from autorepair.repairs.headroom import no_headroom
 from autorepair.repairs.planner import refused
 
 LEAST_CONFIDENCE = 0.6
@@ -37,53 +37,26 @@ def decide(  # noqa: PLR0913 (a decision rests on all of these, and none may be 
     step: int,
     history: History,
     seen: EvidenceSummary,
+    circumstances: Circumstances,
     now: datetime,
 ) -> Decision:
     """Lay every guardrail over a plan; the first that speaks decides.
 
-    ``step`` counts the changes of this incident, this one included. ``policy`` is the one in
-    force for this function, already tightened; ``seen`` sums up what was
-    collected, and what could not be read; ``now`` is
-    held against its schedule and ``history``. A declined or observed change stays in the decision,
-    as what would have been done.
+    ``step`` counts the changes of this incident, this one included. ``policy`` is the one in force
+    for this function, already tightened; ``seen`` sums up what was collected, and what could not be
+    read; ``circumstances`` were read for this very ruling; ``now`` is held against its schedule and
+    ``history``. A declined or observed change stays in the decision, as what would have been done.
     """
-    if configuration.function_name.startswith(SERVICE_PREFIX):
-        return _declined(_own_function(configuration), planned, step)
+    if (own := own_function(configuration)) is not None:
+        return _declined(own, planned, step)
     if isinstance(planned, Refusal):
         return _declined(planned, planned, step)
-    case = Case(planned, diagnosis, policy, configuration, step, history, seen, now)
+    case = Case(planned, diagnosis, policy, configuration, step, history, seen, circumstances, now)
     for guardrail in _DECLINING:
         refusal = guardrail(case)
         if refusal is not None:
-            return _declined(refusal, planned, step)
+            return _decision(case, "decline", refusal.why, refusal)
     return _allowed(case)
-
-
-def _own_function(configuration: FunctionConfiguration) -> Refusal:
-    return refused(
-        RefusalCode.OWN_FUNCTION,
-        f"{configuration.function_name} is part of this service, which never repairs itself",
-    )
-
-
-def _not_enrolled(case: Case) -> Refusal | None:
-    if case.configuration.is_enrolled:
-        return None
-    return refused(
-        RefusalCode.NOT_ENROLLED,
-        f"the function has no tag {ENROLMENT_TAG}={ENROLMENT_VALUE}: its owner has not asked",
-    )
-
-
-def _not_settled(case: Case) -> Refusal | None:
-    state, update = case.configuration.state, case.configuration.last_update_status
-    if state == "Active" and update == "Successful":
-        return None
-    return refused(
-        RefusalCode.NOT_ACTIVE,
-        f"the function is {state} and its last update {update}: what would be changed is not "
-        "what is running",
-    )
 
 
 def _unsure(case: Case) -> Refusal | None:
@@ -124,13 +97,15 @@ def _unscheduled(case: Case) -> Refusal | None:
 
 
 _DECLINING: tuple[Guardrail, ...] = (
-    _not_enrolled,
-    _not_settled,
+    *FITNESS,
     _unsure,
     _used_up,
     _paused,
     _unscheduled,
+    *DEPLOYMENT,
     out_of_bounds,
+    too_costly,
+    no_headroom,
     _too_often,
 )
 
@@ -163,22 +138,41 @@ def _allowed(case: Case) -> Decision:
 
 def _question(case: Case, mode: Mode) -> tuple[str | None, Refusal | None]:
     """Give the reason why a person has to agree, or None."""
-    if risky := sorted(n for n in case.names if case.policy.env.must_ask(n)):
-        why = f"{', '.join(risky)} can make the function run other code: never unattended"
-        return why, refused(RefusalCode.CODE_EXECUTING_NAME, why)
-    if case.diagnosis.source != "rules":
-        return "the diagnosis rests on a model alone", None
-    if case.diagnosis.confidence < UNATTENDED_CONFIDENCE:
-        figure = f"{case.diagnosis.confidence:.2f}"
-        why = f"a confidence of {figure} is below {UNATTENDED_CONFIDENCE}, so a person decides"
-        return why, refused(RefusalCode.LOW_CONFIDENCE, why)
-    for doubt_of, code in DOUBTS:
-        if (doubt := doubt_of(case)) is not None:
-            return doubt, refused(code, doubt)
+    for question_of, code in _QUESTIONS:
+        if (question := question_of(case)) is not None:
+            return question, refused(code, question)
     if mode is Mode.ASK:
         why = f"the mode of {case.change.kind.value} is ask"
         return why, refused(RefusalCode.MODE, why)
     return None, None
+
+
+def _runs_other_code(case: Case) -> str | None:
+    risky = sorted(name for name in case.names if case.policy.env.must_ask(name))
+    if not risky:
+        return None
+    return f"{', '.join(risky)} can make the function run other code: never unattended"
+
+
+def _rests_on_a_model(case: Case) -> str | None:
+    return None if case.diagnosis.source == "rules" else "the diagnosis rests on a model alone"
+
+
+def _is_half_sure(case: Case) -> str | None:
+    if case.diagnosis.confidence >= UNATTENDED_CONFIDENCE:
+        return None
+    figure = f"{case.diagnosis.confidence:.2f}"
+    return f"a confidence of {figure} is below {UNATTENDED_CONFIDENCE}, so a person decides"
+
+
+# A deployment under way comes first: whoever agreed without knowing of it is asked again.
+_QUESTIONS: tuple[tuple[Doubt, RefusalCode], ...] = (
+    (running_deployment, RefusalCode.DEPLOYMENT_RUNNING),
+    (_runs_other_code, RefusalCode.CODE_EXECUTING_NAME),
+    (_rests_on_a_model, RefusalCode.MODEL_ALONE),
+    (_is_half_sure, RefusalCode.LOW_CONFIDENCE),
+    *DOUBTS,
+)
 
 
 def _decision(case: Case, action: str, reason: str, refusal: Refusal | None) -> Decision:
@@ -189,6 +183,7 @@ def _decision(case: Case, action: str, reason: str, refusal: Refusal | None) -> 
             "change": case.change,
             "refusal": refusal,
             "plan_hash": case.change.plan_hash,
+            "cost": added_cost(case),
             "step": case.step,
             "approval_timeout_s": case.policy.approval.timeout_s if action == "ask" else 0,
         }

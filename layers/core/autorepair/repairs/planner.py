@@ -20,6 +20,7 @@ from autorepair.domain.evidence import (
 from autorepair.domain.incident import Target
 from autorepair.domain.policy import Policy
 from autorepair.domain.standing import standing
+from autorepair.domain.traffic import Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class Surroundings:
     changes: tuple[RecentChange, ...] = ()
     account: AccountConcurrency | None = None
     """None where it could not be read."""
+    traffic: Traffic | None = None
+    """None where it could not be read."""
+    origin: Change | None = None
+    """What the steps of the incident before this one amount to."""
 
 
 Planner = Callable[[FunctionConfiguration, Diagnosis, Policy, Surroundings], Change | Refusal]

@@ -6,9 +6,9 @@ from autorepair.domain.change import Change, RepairKind
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.decision import Refusal, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis, RootCause
-from autorepair.domain.evidence import Alias
 from autorepair.domain.policy import Policy
 from autorepair.repairs.planner import Repair, Surroundings, refused
+from autorepair.repairs.publish import released, way_to
 from autorepair.repairs.rollback_version import ROLLBACK_VERSION
 from autorepair.repairs.set_env import SET_ENV
 from autorepair.repairs.set_ephemeral_storage import SET_EPHEMERAL_STORAGE
@@ -25,7 +25,6 @@ REPAIRS: tuple[Repair, ...] = (
     ROLLBACK_VERSION,
 )
 
-_LATEST = "$LATEST"
 # What a diagnosis without a need lacks, by the kind of repair that would meet it.
 _MISSING: dict[RepairKind, str] = {
     RepairKind.SET_TIMEOUT: "how long the work takes when nothing cuts it off",
@@ -61,32 +60,10 @@ def plan(
             f"the evidence does not tell what would cure {diagnosis.root_cause.value}, so nothing "
             f"is tried; missing is {_MISSING[repair.kind]}: {diagnosis.why}",
         )
-    versions = None if repair.reaches_versions else _versioned(diagnosis, surroundings)
-    if versions is not None:
-        return refused(
-            RefusalCode.VERSIONED_TRAFFIC,
-            f"the failing traffic goes to {versions}, which a change of {_LATEST} does not reach: "
-            "publish a version with the setting and move the alias",
-        )
-    return repair.plan(configuration, diagnosis, policy, surroundings)
-
-
-def _versioned(diagnosis: Diagnosis, surroundings: Surroundings) -> str | None:
-    """Name what failures run on that is not `$LATEST`; None where all of them run on it."""
-    elsewhere = tuple(v for v in diagnosis.failing_versions if v != _LATEST)
-    if elsewhere:
-        return _named(elsewhere, surroundings.aliases)
-    qualifier = surroundings.target.qualifier
-    alias = next((a for a in surroundings.aliases if a.name == qualifier), None)
-    if alias is not None:
-        serving = (alias.version, *alias.also)
-        return None if _LATEST in serving else _named(serving, surroundings.aliases)
-    return None if qualifier in {None, _LATEST} else qualifier
-
-
-def _named(versions: tuple[str, ...], aliases: tuple[Alias, ...]) -> str:
-    named = []
-    for version in versions:
-        names = [a.name for a in aliases if version in {a.version, *a.also}]
-        named.append(f"{version} (alias {', '.join(names)})" if names else version)
-    return "version " + ", ".join(named)
+    if repair.reaches_versions:
+        return repair.plan(configuration, diagnosis, policy, surroundings)
+    way = way_to(diagnosis, surroundings)
+    if isinstance(way, Refusal):
+        return way
+    change = repair.plan(configuration, diagnosis, policy, surroundings)
+    return change if way is None or isinstance(change, Refusal) else released(change, way)

@@ -9,6 +9,8 @@ from autorepair.domain.configuration import MAX_EPHEMERAL_STORAGE_MB, FunctionCo
 from autorepair.domain.decision import Refusal, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis, RootCause, StorageNeed
 from autorepair.domain.policy import Policy
+from autorepair.repairs.cost import cost_limit
+from autorepair.repairs.limit import Limit, tightest
 from autorepair.repairs.planner import Repair, Surroundings, planned, refused
 
 _STEP_MB = 64
@@ -41,15 +43,15 @@ def plan_ephemeral_storage(
             f"the failures were seen with {need.seen_at_storage_mb} MB and there are {present} MB "
             "by now: see first whether that was enough",
         )
-    cap = min(policy.caps.ephemeral_storage_mb, MAX_EPHEMERAL_STORAGE_MB)
+    cap = _limit(configuration, policy, surroundings)
     least = need.storage_mb * _LEAST_ROOM if need.basis == "observed" else 0.0
-    if cap < max(least, _LEAST_RAISE * present):
-        return _at_cap(cap, present, need)
+    if cap.most < max(least, _LEAST_RAISE * present):
+        return _at_limit(cap, present, need)
     return planned(
         configuration,
         surroundings,
         EphemeralStorageSetting(ephemeral_storage_mb=present),
-        EphemeralStorageSetting(ephemeral_storage_mb=min(_wanted(present, need), cap)),
+        EphemeralStorageSetting(ephemeral_storage_mb=min(_wanted(present, need), cap.most)),
     )
 
 
@@ -61,17 +63,25 @@ def _wanted(present_mb: int, need: StorageNeed) -> int:
     return math.ceil(wanted / _STEP_MB) * _STEP_MB
 
 
-def _at_cap(cap: int, present_mb: int, need: StorageNeed) -> Refusal:
+def _limit(configuration: FunctionConfiguration, policy: Policy, around: Surroundings) -> Limit:
+    cap = min(policy.caps.ephemeral_storage_mb, MAX_EPHEMERAL_STORAGE_MB)
     whose = "Lambda" if cap == MAX_EPHEMERAL_STORAGE_MB else "the policy"
+    present = EphemeralStorageSetting(ephemeral_storage_mb=configuration.ephemeral_storage_mb)
+    return tightest(
+        Limit(cap, RefusalCode.AT_CAP, f"{whose} allows at most {cap} MB"),
+        (cost_limit(present, configuration, policy, around),),
+    )
+
+
+def _at_limit(limit: Limit, present_mb: int, need: StorageNeed) -> Refusal:
     seen = (
         f"a job was seen to need {need.storage_mb:.0f} MB"
         if need.basis == "observed"
         else (f"the {present_mb} MB of /tmp cannot be raised enough to matter")
     )
     return refused(
-        RefusalCode.AT_CAP,
-        f"{seen}: {whose} allows at most {cap} MB; work on smaller pieces, stream them, or raise "
-        "the cap",
+        limit.code,
+        f"{seen}: {limit.why}; work on smaller pieces, stream them, or raise the cap",
     )
 
 

@@ -1,4 +1,4 @@
-"""Raises the timeout, never above the cap or what a caller waits for."""
+"""Raises the timeout, never above the cap, what a caller waits for, or what there is room for."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from autorepair.domain.decision import Refusal, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis, RootCause, TimeoutNeed
 from autorepair.domain.evidence import Caller
 from autorepair.domain.policy import Policy
+from autorepair.repairs.cost import cost_limit
+from autorepair.repairs.headroom import headroom_limit
+from autorepair.repairs.limit import Limit, tightest
 from autorepair.repairs.planner import Repair, Surroundings, planned, refused
 
 # Where nothing tells the need, there is nothing to be hoped for from a smaller raise.
@@ -36,18 +39,18 @@ def plan_timeout(
     present, need = configuration.timeout_s, diagnosis.need
     if not isinstance(need, TimeoutNeed):
         return refused(RefusalCode.NOT_REPAIRABLE, "nothing tells how long the work takes")
-    bound = _bound(policy, surroundings.callers)
+    limit = _limit(configuration, policy, surroundings)
     if need.basis != "doubled":
-        return _planned_for(need, configuration, bound, surroundings)
-    if bound.timeout_s < present * _LEAST_RAISE:
-        return _beyond(bound, f"the timeout of {present} s cannot be raised enough to matter")
+        return _planned_for(need, configuration, limit, surroundings)
+    if limit.most < present * _LEAST_RAISE:
+        return _beyond(limit, f"the timeout of {present} s cannot be raised enough to matter")
     if need.seen_at_timeout_s not in {None, present}:
         return refused(
             RefusalCode.NO_EFFECT,
             f"the failures were seen at a timeout of {need.seen_at_timeout_s} s and it is "
             f"{present} s by now: see first whether that was enough",
         )
-    target = min(2 * present, bound.timeout_s)
+    target = min(2 * present, limit.most)
     return planned(
         configuration,
         surroundings,
@@ -56,33 +59,36 @@ def plan_timeout(
     )
 
 
-class _Bound:
-    """The longest timeout that may be set, and what sets it."""
-
-    def __init__(self, timeout_s: int, code: RefusalCode, why: str) -> None:
-        self.timeout_s = timeout_s
-        self.code = code
-        self.why = why
-
-
-def _bound(policy: Policy, callers: tuple[Caller, ...]) -> _Bound:
+def _limit(configuration: FunctionConfiguration, policy: Policy, around: Surroundings) -> Limit:
+    """Give the longest timeout that may be set: what waits, what it costs, and what has room."""
     cap = min(policy.caps.timeout_s, MAX_TIMEOUT_S)
-    limits = [(c.timeout_limit_s, c) for c in callers if c.timeout_limit_s is not None]
-    if limits:
-        limit_s, caller = min(limits, key=lambda pair: pair[0])
-        if limit_s < cap:
-            why = f"{caller.kind} {caller.source} allows at most {limit_s:g} s"
-            if caller.reason:
-                why += f" ({caller.reason})"
-            return _Bound(math.floor(limit_s), RefusalCode.CALLER_LIMIT, why)
     whose = "Lambda" if cap == MAX_TIMEOUT_S else "the policy"
-    return _Bound(cap, RefusalCode.AT_CAP, f"{whose} allows at most {cap} s")
+    present = TimeoutSetting(timeout_s=configuration.timeout_s)
+    return tightest(
+        Limit(cap, RefusalCode.AT_CAP, f"{whose} allows at most {cap} s"),
+        (
+            _caller_limit(around.callers),
+            cost_limit(present, configuration, policy, around),
+            headroom_limit(configuration, around.traffic, around.account),
+        ),
+    )
+
+
+def _caller_limit(callers: tuple[Caller, ...]) -> Limit | None:
+    limits = [(c.timeout_limit_s, c) for c in callers if c.timeout_limit_s is not None]
+    if not limits:
+        return None
+    limit_s, caller = min(limits, key=lambda pair: pair[0])
+    why = f"{caller.kind} {caller.source} allows at most {limit_s:g} s"
+    if caller.reason:
+        why += f" ({caller.reason})"
+    return Limit(math.floor(limit_s), RefusalCode.CALLER_LIMIT, why)
 
 
 def _planned_for(
     need: TimeoutNeed,
     configuration: FunctionConfiguration,
-    bound: _Bound,
+    limit: Limit,
     surroundings: Surroundings,
 ) -> Change | Refusal:
     present = configuration.timeout_s
@@ -94,19 +100,28 @@ def _planned_for(
             "look for another cause",
         )
     spare = _FITTED_SPARE if need.basis == "fitted" else 1.0
-    if bound.timeout_s <= present or needed_s / spare > bound.timeout_s:
-        return _beyond(bound, f"the work needs {needed_s} s, and a smaller raise only delays")
+    if limit.most <= present or needed_s / spare > limit.most:
+        return _beyond(limit, f"the work needs {needed_s} s, and a smaller raise only delays")
+    least_s = max(present + 1, needed_s / spare)
+    most = _advised(surroundings.callers, limit.most, least_s=least_s)
     return planned(
         configuration,
         surroundings,
         TimeoutSetting(timeout_s=present),
-        TimeoutSetting(timeout_s=min(max(needed_s, 2 * present), bound.timeout_s)),
+        TimeoutSetting(timeout_s=min(max(needed_s, 2 * present), most)),
     )
 
 
-def _beyond(bound: _Bound, why: str) -> Refusal:
+def _advised(callers: tuple[Caller, ...], most: int, *, least_s: float) -> int:
+    """Give what is advised for the callers, where that is enough for the need; else the most."""
+    told = [math.floor(c.timeout_advised_s) for c in callers if c.timeout_advised_s is not None]
+    advised = min(told, default=most)
+    return min(advised, most) if advised >= least_s else most
+
+
+def _beyond(limit: Limit, why: str) -> Refusal:
     return refused(
-        bound.code, f"{why}: {bound.why}; split the work, make it faster or move it elsewhere"
+        limit.code, f"{why}: {limit.why}; split the work, make it faster or move it elsewhere"
     )
 
 

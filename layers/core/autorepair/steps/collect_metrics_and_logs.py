@@ -21,9 +21,11 @@ from autorepair.domain.evidence import (
     RecentChange,
 )
 from autorepair.domain.incident import Incident, Target
+from autorepair.domain.measured_traffic import MONTH, measured_traffic
 from autorepair.domain.recent_changes import TrailEvent, recent_changes
 from autorepair.domain.signatures import signatures
 from autorepair.domain.snapshot import Snapshot
+from autorepair.domain.traffic import Traffic
 from autorepair.domain.trends import environments, onset
 from autorepair.domain.unseen_failures import with_counted_failures
 from autorepair.domain.value import Value
@@ -153,6 +155,9 @@ def _gather(
     releases = _NO_RELEASES
     if _is_published(target, log):
         releases = sources.read("releases", lambda: ports.releases.read(target), _NO_RELEASES)
+    metrics = sources.read(
+        "metrics", lambda: ports.metrics.read(target, start=start, end=end), _NO_METRICS
+    )
     evidence = Evidence(
         incident_id=incident.id,
         collected_at=end,
@@ -162,9 +167,7 @@ def _gather(
         alarm=incident.alarm,
         invocations=log.invocations,
         log_lines=log.lines,
-        metrics=sources.read(
-            "metrics", lambda: ports.metrics.read(target, start=start, end=end), _NO_METRICS
-        ),
+        metrics=metrics,
         callers=callers.callers,
         event_sources=callers.event_sources,
         declared=sources.read(
@@ -174,9 +177,25 @@ def _gather(
         aliases=releases.aliases,
         versions=releases.versions,
         concurrency=sources.read("concurrency", ports.concurrency.of_account, None),
+        traffic=sources.read(
+            "traffic", lambda: _traffic(target, metrics, log, until=end, ports=ports), None
+        ),
         gaps=sources.gaps,
     )
     return _summed_up(with_counted_failures(evidence))
+
+
+def _traffic(
+    target: Target,
+    metrics: tuple[MetricSeries, ...],
+    log: LogReading,
+    *,
+    until: datetime,
+    ports: Ports,
+) -> Traffic:
+    """Look back a whole month: what a change costs is reckoned by the month."""
+    hours = ports.metrics.by_the_hour(target, start=until - MONTH, end=until)
+    return measured_traffic(hours, metrics, log.invocations, until=until)
 
 
 def _summed_up(evidence: Evidence) -> Evidence:

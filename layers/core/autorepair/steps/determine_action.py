@@ -21,8 +21,10 @@ from autorepair.repairs.guardrails import decide
 from autorepair.steps.alarm_standing import silenced_by
 from autorepair.steps.planning import plan_step
 from autorepair.steps.policy_in_force import policy_or_strictest
+from autorepair.steps.publishing import as_published_now
 from autorepair.steps.reckoning import history_of, reckoned
 from autorepair.steps.recording import record
+from autorepair.steps.surroundings import circumstances_of
 
 
 class DetermineActionInput(Value):
@@ -103,8 +105,18 @@ def _decision(given: DetermineActionInput, ports: Ports) -> Decision:
     target = given.incident.subject
     configuration = ports.functions.read(target)
     policy, trouble = policy_or_strictest(configuration, ports)
-    evidence = ports.evidence.get(given.evidence)
-    planned = plan_step(target, configuration, given.diagnosis, policy, evidence, step=given.step)
+    evidence = as_published_now(ports.evidence.get(given.evidence), target, ports)
+    planned = plan_step(
+        target,
+        configuration,
+        given.diagnosis,
+        policy,
+        evidence,
+        step=given.step,
+        origin=given.origin,
+        seen=given.verification.need if given.verification is not None else None,
+    )
+    circumstances = circumstances_of(planned, configuration, ports)
     now = ports.clock.now()
 
     def rule(history: History) -> Decision:
@@ -116,6 +128,7 @@ def _decision(given: DetermineActionInput, ports: Ports) -> Decision:
             step=given.step,
             history=history,
             seen=given.evidence,
+            circumstances=circumstances,
             now=now,
         )
 
@@ -146,9 +159,9 @@ def _silenced(incident: Incident, decision: Decision, ports: Ports) -> Decision:
     silencer = silenced_by(incident, ports)
     if silencer is None:
         return decision
-    return decision.model_copy(
-        update={"action": "observe", "reason": f"the alarm is silenced by {silencer}"}
-    )
+    why = f"the alarm is silenced by {silencer}"
+    refusal = Refusal(code=RefusalCode.ALARM_SILENCED, why=why)
+    return decision.model_copy(update={"action": "observe", "reason": why, "refusal": refusal})
 
 
 def _record(given: DetermineActionInput, decision: Decision, ports: Ports) -> Decision:

@@ -15,6 +15,7 @@ from autorepair.domain.errors import (
     ChangeRefusedError,
     EnvironmentUnreadableError,
     LeaseHeldError,
+    LeaseLostError,
     PolicyUnreadableError,
     StaleConfigurationError,
     TargetNotFoundError,
@@ -26,16 +27,18 @@ from autorepair.domain.evidence import EvidenceSummary
 from autorepair.domain.incident import Incident
 from autorepair.domain.ledger import History
 from autorepair.domain.policy import Policy
-from autorepair.domain.standing import standing
+from autorepair.domain.standing import standing, stands_before
 from autorepair.domain.value import Value
 from autorepair.ports import Ports
 from autorepair.repairs.guardrails import decide
 from autorepair.steps.alarm_standing import obstacle_to_a_write
-from autorepair.steps.leasing import leased
+from autorepair.steps.leasing import HeldLease, leased
 from autorepair.steps.overtaking import difference, may_hold
+from autorepair.steps.own_alarms import fit_own_alarms
 from autorepair.steps.policy_in_force import policy_for
 from autorepair.steps.reckoning import history_of, reckoned, release
 from autorepair.steps.recording import announce, record
+from autorepair.steps.surroundings import circumstances_of
 from autorepair.steps.watch_window import window_s
 
 
@@ -69,7 +72,7 @@ class ExecuteRepairInput(Value):
 
     def is_planned_on(self, configuration: FunctionConfiguration) -> bool:
         """Whether the function is as it was when the change was planned."""
-        return standing(configuration, self.plan.before) == self.plan.planned_on
+        return stands_before(configuration, self.plan)
 
     @property
     def has_consent(self) -> bool:
@@ -169,6 +172,7 @@ def _book(
     given: ExecuteRepairInput, configuration: FunctionConfiguration, policy: Policy, ports: Ports
 ) -> None:
     """Lay the guardrails over the plan once more, and book it in the same breath."""
+    circumstances = circumstances_of(given.plan, configuration, ports)
     now = ports.clock.now()
 
     def rule(history: History) -> Decision:
@@ -180,6 +184,7 @@ def _book(
             step=given.decision.step,
             history=history,
             seen=given.evidence,
+            circumstances=circumstances,
             now=now,
         )
 
@@ -193,13 +198,22 @@ def _book(
         ports,
         books=allowed,
     )
-    if ruling.action in allowed:
+    is_news = _is_news(given, ruling)
+    if ruling.action in allowed and not is_news:
         return
     is_storm = ruling.refusal is not None and ruling.refusal.code is RefusalCode.BREAKER
-    if is_storm and not given.decision.is_replanned:
+    if (is_storm or is_news) and not given.decision.is_replanned:
         # Decided anew, it asks.
         raise _WithheldError("stale", f"no longer unattended: {ruling.reason}")
     raise _WithheldError("refused", f"no longer allowed ({ruling.action}): {ruling.reason}")
+
+
+def _is_news(given: ExecuteRepairInput, ruling: Decision) -> bool:
+    """Whether a deployment has begun of which whoever decided or agreed did not know."""
+    if ruling.refusal is None or ruling.refusal.code is not RefusalCode.DEPLOYMENT_RUNNING:
+        return False
+    known = given.decision.refusal
+    return ruling.action == "ask" and (known is None or known.code is not ruling.refusal.code)
 
 
 def _remember_configuration(
@@ -227,10 +241,13 @@ def _write(
     given: ExecuteRepairInput, policy: Policy, ports: Ports, *, has_begun: bool
 ) -> ChangeRecord:
     try:
-        with leased(given.plan.target, given.incident, ports):
-            planned = _write_ahead(given, ports)
-            applied = _landed(given, planned, policy, ports)
+        with leased(given.plan.target, given.incident, ports) as held:
+            planned = _write_ahead(given, held, ports)
+            applied = _landed(given, planned, policy, held, ports)
             ports.state.remember_change(given.incident, applied)
+    except LeaseLostError as error:
+        # Part of it may be written: it is neither refused nor forgotten.
+        raise TransientServiceError(f"the lease was lost, try again: {error}") from error
     except LeaseHeldError as error:
         if has_begun:
             # What was begun may be in place: it is neither refused nor forgotten.
@@ -240,11 +257,15 @@ def _write(
 
 
 def _landed(
-    given: ExecuteRepairInput, planned: ChangeRecord, policy: Policy, ports: Ports
+    given: ExecuteRepairInput,
+    planned: ChangeRecord,
+    policy: Policy,
+    held: HeldLease,
+    ports: Ports,
 ) -> ChangeRecord:
     landed = {"status": "applied", "reason": given.decision.reason}
     try:
-        leads_to = standing(_apply(given, ports), given.plan.after)
+        made = _apply(given, held, ports)
     except _OvertakenError as error:
         # Nobody knows where it led, and there is nothing to wait for.
         overtaken = {"reason": str(error), "applied_at": ports.clock.now(), "window_s": 0}
@@ -252,20 +273,24 @@ def _landed(
     return planned.model_copy(
         update={
             **landed,
-            "change": given.plan.model_copy(update={"leads_to": leads_to}),
+            "change": given.plan.led(
+                leads_to=standing(made, given.plan.after), version=made.alias_version
+            ),
+            "accepted_at": held.proved_at,
             "applied_at": ports.clock.now(),
             "window_s": window_s(policy.verification, given.evidence, given.plan),
         }
     )
 
 
-def _write_ahead(given: ExecuteRepairInput, ports: Ports) -> ChangeRecord:
+def _write_ahead(given: ExecuteRepairInput, held: HeldLease, ports: Ports) -> ChangeRecord:
     planned = ChangeRecord(
         status="planned",
         reason=given.decision.reason,
         change=given.plan,
         step=given.decision.step,
         origin=given.origin,
+        fence=held.fence,
     )
     record(
         ports,
@@ -276,6 +301,7 @@ def _write_ahead(given: ExecuteRepairInput, ports: Ports) -> ChangeRecord:
         data={
             "change": given.plan.as_json(),
             "plan_hash": given.decision.plan_hash,
+            "fence": held.fence,
             "approved_by": given.approval.by if given.approval and given.has_consent else None,
         },
     )
@@ -283,9 +309,9 @@ def _write_ahead(given: ExecuteRepairInput, ports: Ports) -> ChangeRecord:
     return planned
 
 
-def _apply(given: ExecuteRepairInput, ports: Ports) -> FunctionConfiguration:
+def _apply(given: ExecuteRepairInput, held: HeldLease, ports: Ports) -> FunctionConfiguration:
     try:
-        return ports.functions.apply(given.plan)
+        return ports.functions.apply(given.plan, guard=held.prove)
     except StaleConfigurationError as error:
         _insist_on_not_written(given, error, ports)
         raise _stale(given, str(error)) from error
@@ -324,6 +350,8 @@ def _applied(given: ExecuteRepairInput, applied: ChangeRecord, ports: Ports) -> 
         # Not "applied": nobody knows what of it is in force.
         _record_write(given, applied, RecordKind.REPAIR_OVERTAKEN, applied.reason, ports)
         return applied
+    notes = fit_own_alarms(change, given.incident, ports)
+    applied = applied.model_copy(update={"notes": notes})
     told = f"{did} applied; traffic is watched for {applied.window_s} s"
     _record_write(given, applied, RecordKind.REPAIR_APPLIED, told, ports)
     announce(ports, "RepairApplied", given.incident, change=change.as_json(), step=applied.step)

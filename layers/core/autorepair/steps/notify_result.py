@@ -10,6 +10,7 @@ from autorepair.ports import Ports
 from autorepair.steps.closing import close, keep_remembered
 from autorepair.steps.recording import record
 from autorepair.steps.telling import tell
+from autorepair.steps.watching import watch
 from autorepair.views.message import result_message
 
 KEY = "notify_result"
@@ -27,7 +28,7 @@ def notify_result(given: NotifyResultInput, ports: Ports) -> Notification:
     sent does not change how the incident ended: that is recorded, and reconcile sends it.
 
     Raises:
-        AccessDeniedError, TransientServiceError: The record did not get through.
+        AccessDeniedError, TransientServiceError: The record, or the watch, did not get through.
         RecordConflictError: The chain kept moving.
     """
     outcome = outcome_of(given)
@@ -37,6 +38,7 @@ def notify_result(given: NotifyResultInput, ports: Ports) -> Notification:
     if earlier is None:
         # What people are told to stay is never taken back, whatever fails from here on.
         keep_remembered(given.incident, ports)
+        watch(given, outcome, ports)
         message = result_message(given, outcome)
         message_id = tell(message, given.incident, outcome, ports, key=KEY)
     else:

@@ -40,6 +40,11 @@ def may_hold(configuration: FunctionConfiguration, setting: Setting) -> bool:
 
 def difference(configuration: FunctionConfiguration, plan: Change) -> str:
     """Say what is not as planned on, as far as the plan remembers it."""
+    move = plan.release
+    if move is not None and configuration.alias_version != move.start:
+        now = configuration.alias_version
+        where = "gone or divides its traffic" if now is None else f"on version {now}"
+        return f"its alias {move.alias} was on version {move.start} and is {where} by now"
     told = _told(configuration, plan.before)
     if told is not None and not may_hold(configuration, plan.before):
         what, was, is_now = told

@@ -16,8 +16,10 @@ from autorepair.domain.diagnosis import (
 from autorepair.domain.evidence import AccountConcurrency, Evidence
 from autorepair.domain.incident import Target
 from autorepair.domain.policy import Policy
+from autorepair.domain.verification import SeenNeed
 from autorepair.repairs.planner import Surroundings
 from autorepair.repairs.registry import plan
+from autorepair.steps.publishing import after_release, aliases_after_release
 
 
 def plan_step(  # noqa: PLR0913 - a plan rests on all of these, and none may be left to a default
@@ -28,19 +30,27 @@ def plan_step(  # noqa: PLR0913 - a plan rests on all of these, and none may be 
     evidence: Evidence,
     *,
     step: int,
+    origin: Change | None = None,
+    seen: SeenNeed = None,
 ) -> Change | Refusal:
-    """Plan the change on the configuration as it is now; from step 2 on the need has grown."""
+    """Plan the change on the configuration as it is now; from step 2 on the need has grown.
+
+    ``origin`` is what the steps before this one amount to: what they have published runs by now.
+    ``seen`` is what the traffic since the last step shows to be needed, where it does.
+    """
     surroundings = Surroundings(
         target=target,
         callers=evidence.callers,
         declared=evidence.declared,
-        aliases=evidence.aliases,
+        aliases=aliases_after_release(evidence.aliases, origin),
         versions=evidence.versions,
         changes=evidence.changes,
         account=_account_now(evidence, configuration),
+        traffic=evidence.traffic,
+        origin=origin,
     )
-    current = grown(diagnosis, configuration) if step > 1 else diagnosis
-    return plan(configuration, current, policy, surroundings)
+    current = grown(diagnosis, configuration, seen) if step > 1 else diagnosis
+    return plan(configuration, after_release(current, origin), policy, surroundings)
 
 
 def _account_now(
@@ -55,20 +65,23 @@ def _account_now(
     return account.model_copy(update={"unreserved": account.unreserved - taken})
 
 
-def grown(diagnosis: Diagnosis, configuration: FunctionConfiguration) -> Diagnosis:
+def grown(
+    diagnosis: Diagnosis, configuration: FunctionConfiguration, seen: SeenNeed = None
+) -> Diagnosis:
     """Give the diagnosis with the need that remains when the last step was not enough.
 
-    What was seen is cut off at the limit again, so the true need is still unknown: twice the
-    timeout; the memory as after a first out-of-memory kill, max(2 M, M + 256 MB); all of /tmp; all
-    that is reserved.
+    That is what was ``seen`` since. Where that is cut off at the limit again, the true need is
+    still unknown: twice the timeout; the memory as after a first out-of-memory kill; all of /tmp;
+    all that is reserved.
     """
     need: Need | None = diagnosis.need
+    if seen is not None:
+        return diagnosis.model_copy(update={"need": seen})
     match need:
         case TimeoutNeed():
             need = TimeoutNeed(duration_ms=configuration.timeout_s * 2000.0, basis="doubled")
         case MemoryNeed():
-            current = configuration.memory_mb
-            need = MemoryNeed(memory_mb=float(max(2 * current, current + 256)), basis="doubled")
+            need = MemoryNeed(memory_mb=2.0 * configuration.memory_mb, basis="doubled")
         case StorageNeed():
             need = StorageNeed(
                 storage_mb=float(configuration.ephemeral_storage_mb), basis="doubled"

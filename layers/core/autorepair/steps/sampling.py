@@ -11,6 +11,7 @@ from autorepair.causes.weighing import diagnose
 from autorepair.domain.change import AliasSetting, MemorySetting, Setting, TimeoutSetting
 from autorepair.domain.diagnosis import RootCause
 from autorepair.domain.evidence import Evidence, Gap, Invocation, RecentChange
+from autorepair.domain.signatures import signatures
 from autorepair.domain.verification import TrafficSample
 
 LATEST = "$LATEST"
@@ -21,38 +22,82 @@ METRIC_LAG = timedelta(minutes=1)
 """How long after its end a minute may be missing in the metrics."""
 _ALIAS_SPREADS = timedelta(seconds=30)
 """How long after an alias was moved calls may still go to where it led."""
+_OLD_ONES_LINGER = timedelta(seconds=30)
+"""How long after a change has settled a call may still go to an environment from before it."""
+_CUT_EARLY = 0.95
 METRIC_WINDOW_S = 240
 """How long it takes at least until two whole minutes of metrics are in, in seconds."""
 _COUNTED = ("Invocations", "Errors", "Throttles")
+# A failure by these bears a mark of its own.
+_MARKED = frozenset({RootCause.TIMEOUT_TOO_LOW, RootCause.CPU_STARVED, RootCause.MEMORY_EXHAUSTED})
 # Failures at these are told apart from others by the rules alone, and a larger size may cure them.
 _CUT_OFF_AT_A_SIZE = frozenset({RootCause.EPHEMERAL_STORAGE_FULL, RootCause.CPU_STARVED})
 
 
-def begun_after(
+def begun_after(  # noqa: PLR0913 - what is known of the change, and what was seen around it
     invocations: Iterable[Invocation],
     applied_at: datetime,
     *,
     known: Iterable[Invocation],
     setting: Setting,
+    accepted_at: datetime | None = None,
+    version: str = LATEST,
 ) -> tuple[Invocation, ...]:
     """Give the invocations that run with the ``setting`` that was made.
 
     An environment keeps the configuration it was started with, and writes one log stream: one
-    that was seen before the change (among ``known``, or among the invocations) runs without it,
-    and so does every published version. Where an invocation reports the memory that was set, its
-    environment was started between the write and ``applied_at``. An alias that was moved leads to
-    a version that was there before, so its environments may be old ones.
+    that was started before the change (as what is ``known``, or the invocations, show) runs
+    without it, and so does every other version. One that was started after Lambda took the change
+    (``accepted_at``) and before it was seen to have settled may be either; what it serves much
+    later it serves with the change, for then Lambda sends nothing to old environments. Where an
+    invocation shows the limit it ran with, that decides. A published ``version`` begins with the
+    change. An alias that was moved leads to a version that was there before, so its environments
+    may be old ones.
     """
     seen = tuple(invocations)
-    if isinstance(setting, AliasSetting):
-        return tuple(i for i in seen if i.started_at >= applied_at and i.version == setting.version)
-    before = (i for i in (*known, *seen) if i.started_at < applied_at)
-    old = {i.stream for i in before if not _has_size(i, setting)}
-    return tuple(i for i in seen if i.stream not in old and i.version == LATEST)
+    if isinstance(setting, AliasSetting) or version != LATEST:
+        wanted = setting.version if isinstance(setting, AliasSetting) else version
+        return tuple(i for i in seen if i.started_at >= applied_at and i.version == wanted)
+    served: dict[str, list[Invocation]] = {}
+    for invocation in (*known, *seen):
+        served.setdefault(invocation.stream, []).append(invocation)
+    since = {
+        stream: _counts_since(own, applied_at, accepted_at or applied_at, setting)
+        for stream, own in served.items()
+    }
+    return tuple(
+        i
+        for i in seen
+        if i.version == LATEST and (start := since[i.stream]) is not None and i.started_at >= start
+    )
+
+
+def _counts_since(
+    served: list[Invocation], applied_at: datetime, accepted_at: datetime, setting: Setting
+) -> datetime | None:
+    """Give from when on what an environment serves runs with the setting; None for never."""
+    if any(_has_size(i, setting) for i in served):
+        return applied_at
+    began = min(i.started_at - timedelta(milliseconds=i.init_ms or 0.0) for i in served)
+    if began < accepted_at or any(_shows_another(i, setting) for i in served):
+        return None
+    return applied_at if began >= applied_at else applied_at + _OLD_ONES_LINGER
 
 
 def _has_size(invocation: Invocation, setting: Setting) -> bool:
     return isinstance(setting, MemorySetting) and invocation.memory_mb == setting.memory_mb
+
+
+def _shows_another(invocation: Invocation, setting: Setting) -> bool:
+    """Whether an invocation was given another memory size, or was cut long before the timeout."""
+    match setting:
+        case MemorySetting():
+            return invocation.memory_mb not in {None, setting.memory_mb}
+        case TimeoutSetting() if invocation.status == "timeout":
+            given_ms = invocation.duration_ms
+            return given_ms is not None and given_ms < _CUT_EARLY * setting.timeout_s * 1000
+        case _:
+            return False
 
 
 def led_there_by_alias(
@@ -134,6 +179,37 @@ def sample(evidence: Evidence, cause: RootCause, *, setting: Setting) -> Traffic
         rescued=sum(_is_rescued(i, setting) for i in evidence.invocations),
         pending=sum(i.status == "unfinished" for i in evidence.invocations),
     )
+
+
+def with_calls(counted: TrafficSample, metrics: Evidence) -> TrafficSample:
+    """Add how many calls were refused for want of concurrency: of those no log tells."""
+    of_metrics = _sample_of_metrics(metrics)
+    return counted.model_copy(
+        update={"calls": of_metrics.invocations, "throttled": of_metrics.refused}
+    )
+
+
+def with_unseen(
+    counted: TrafficSample, after: Evidence, cause: RootCause, *, known: frozenset[str]
+) -> TrafficSample:
+    """Add how many fail in a way that nothing failed before: by their words, the varying masked.
+
+    Time-outs and exhausted memory that bear the mark of the cause are known by that mark.
+    """
+    others = tuple(i for i in after.failures if not bears_mark(i, cause))
+    new = [
+        kind.count
+        for kind in signatures(others, after.log_lines)
+        if kind.template and kind.template not in known
+    ]
+    most = min(max(new, default=0), counted.invocations)
+    return counted.model_copy(update={"unseen": most, "unseen_kinds": len(new)})
+
+
+def known_kinds(evidence: Evidence) -> frozenset[str]:
+    """Give how anything is known to have failed, in words with all that varies masked."""
+    told = signatures(evidence.invocations, evidence.log_lines)
+    return frozenset(kind.template for kind in (*evidence.signatures, *told))
 
 
 def since_first_refusal(evidence: Evidence) -> Evidence:
@@ -219,16 +295,21 @@ def _same_cause(evidence: Evidence, cause: RootCause) -> int:
     A time-out and an exhausted memory are seen on each invocation; whether other failures are
     the same can only be said of all together, by asking the rules again.
     """
-    if cause in {RootCause.TIMEOUT_TOO_LOW, RootCause.CPU_STARVED}:
-        return sum(i.status == "timeout" for i in evidence.failures)
-    if cause is RootCause.MEMORY_EXHAUSTED:
-        return sum(_is_out_of_memory(i) for i in evidence.failures)
+    if cause in _MARKED:
+        return sum(bears_mark(i, cause) for i in evidence.failures)
     if cause is RootCause.BAD_DEPLOYMENT:
         # A version that fails on either side of the deployment was not broken by it.
         return len(evidence.failures)
     if not evidence.failures or diagnose(evidence).root_cause is not cause:
         return 0
     return len(evidence.failures)
+
+
+def bears_mark(invocation: Invocation, cause: RootCause) -> bool:
+    """Whether an invocation by itself shows that it failed the way the incident did."""
+    if cause is RootCause.MEMORY_EXHAUSTED:
+        return _is_out_of_memory(invocation)
+    return cause in _MARKED and invocation.status == "timeout"
 
 
 def _is_out_of_memory(invocation: Invocation) -> bool:

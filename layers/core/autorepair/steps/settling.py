@@ -17,7 +17,7 @@ from autorepair.domain.incident import Incident, Outcome
 from autorepair.ports import Ports
 from autorepair.steps.closing import close, finish_closing, keep_remembered
 from autorepair.steps.intake import blank_incident
-from autorepair.steps.leasing import leased
+from autorepair.steps.leasing import HeldLease, leased
 from autorepair.steps.recording import record
 from autorepair.steps.telling import tell
 from autorepair.steps.undoing import undo_remembered
@@ -40,6 +40,7 @@ class _Case:
     is_open: bool
     remembered: ChangeRecord | None
     closing: AuditRecord | None
+    held: HeldLease | None = None
 
     @property
     def is_unsettled(self) -> bool:
@@ -72,8 +73,8 @@ def settle(incident: Incident, ports: Ports, *, holder: str) -> str | None:
     execution = ports.executions.look_up(incident.execution_arn)
     if not _has_ended(execution, incident, ports):
         return None
-    with leased(incident.subject, incident, ports, holder=holder):
-        case = _found(incident, execution, ports)
+    with leased(incident.subject, incident, ports, holder=holder) as held:
+        case = _found(incident, execution, held, ports)
         if not case.is_open and not case.is_unsettled:
             return None
         if case.closing is None:
@@ -102,7 +103,7 @@ def _has_ended(execution: Execution, incident: Incident, ports: Ports) -> bool:
     return execution.status not in ALIVE
 
 
-def _found(incident: Incident, execution: Execution, ports: Ports) -> _Case:
+def _found(incident: Incident, execution: Execution, held: HeldLease, ports: Ports) -> _Case:
     standing = ports.state.open_incident(incident.subject)
     closings = [
         one
@@ -115,6 +116,7 @@ def _found(incident: Incident, execution: Execution, ports: Ports) -> _Case:
         is_open=standing is not None and standing.incident_id == incident.id,
         remembered=ports.state.remembered_change(incident),
         closing=closings[-1] if closings else None,
+        held=held,
     )
 
 
@@ -179,7 +181,7 @@ def _undo(case: _Case, ports: Ports) -> tuple[Undo, str]:
             data={"change": whole.inverse().as_json()},
         )
 
-    return undo_remembered(case.remembered, case.incident, ports, ahead=ahead, is_leased=True)
+    return undo_remembered(case.remembered, case.incident, ports, ahead=ahead, held=case.held)
 
 
 def _record(case: _Case, undone: Undo, reason: str, ports: Ports) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 
 from autorepair.domain.change import (
     AliasSetting,
@@ -15,9 +15,10 @@ from autorepair.domain.change import (
 from autorepair.domain.errors import StaleConfigurationError, TargetNotFoundError
 from autorepair.domain.failure import Undo
 from autorepair.domain.incident import Incident
-from autorepair.domain.standing import standing
+from autorepair.domain.standing import stands_before
 from autorepair.ports import Ports
-from autorepair.steps.leasing import leased
+from autorepair.steps.leasing import HeldLease, leased
+from autorepair.steps.own_alarms import fit_own_alarms
 from autorepair.steps.recording import announce
 
 _SETTLED: dict[str, tuple[Undo, str]] = {
@@ -31,39 +32,37 @@ _SETTLED: dict[str, tuple[Undo, str]] = {
 
 
 def undo(
-    whole: Change, incident: Incident, ports: Ports, *, is_leased: bool = False
+    whole: Change, incident: Incident, ports: Ports, *, held: HeldLease | None = None
 ) -> RollbackRecord:
     """Take the change back if the function still stands where it led; else touch nothing.
 
     A change that was cut short does not know where it led; it is taken back if that leads exactly
-    to where the function stood before. ``is_leased``: the caller holds the lease already.
+    to where the function stood before. ``held`` is the caller's lease, where it has one already.
 
     Raises:
-        LeaseHeldError: Another incident is writing to the function.
+        LeaseHeldError: Another incident is writing to the function, or has begun to meanwhile.
         AutoRepairError: Whatever else `Functions.apply` raises.
     """
     inverse = whole.inverse()
-    lease: AbstractContextManager[object] = (
-        nullcontext() if is_leased else leased(whole.target, incident, ports)
-    )
+    lease = nullcontext(held) if held else leased(whole.target, incident, ports)
     try:
         configuration = ports.functions.read(whole.target)
-        if not _may_lag(whole) and standing(configuration, whole.before) == whole.planned_on:
+        if not _may_lag(whole) and stands_before(configuration, whole):
             return RollbackRecord(
                 status="already_restored",
-                reason="the function is configured as before the change",
+                reason=_restored(inverse, incident, ports),
                 change=inverse,
                 restored_at=ports.clock.now(),
             )
-        with lease:
-            ports.functions.apply(inverse)
+        with lease as proven:
+            ports.functions.apply(inverse, guard=proven.prove)
     except StaleConfigurationError as error:
         return _handed_over(inverse, f"somebody changed the function since: {error}")
     except TargetNotFoundError as error:
         return _handed_over(inverse, f"the function is gone: {error}")
     return RollbackRecord(
         status="restored",
-        reason="the function is configured as before the change",
+        reason=_restored(inverse, incident, ports),
         change=inverse,
         restored_at=ports.clock.now(),
     )
@@ -75,7 +74,7 @@ def undo_remembered(
     ports: Ports,
     *,
     ahead: Callable[[Change], object],
-    is_leased: bool = False,
+    held: HeldLease | None = None,
 ) -> tuple[Undo, str]:
     """Take back what an incident left half done, and say what became of it and why.
 
@@ -93,10 +92,10 @@ def undo_remembered(
     if remembered.in_place is None:
         return "nothing_to_undo", "nothing had been changed"
     ahead(remembered.in_place)
-    rollback = undo(remembered.in_place, incident, ports, is_leased=is_leased)
+    rollback = undo(remembered.in_place, incident, ports, held=held)
     if rollback.status == "conflict" and remembered.status == "planned" and remembered.origin:
         # The last step may never have landed; then the function stands where those before it led.
-        rollback = undo(remembered.origin, incident, ports, is_leased=is_leased)
+        rollback = undo(remembered.origin, incident, ports, held=held)
     is_conflict = rollback.status == "conflict"
     ports.state.remember_change(
         incident,
@@ -106,10 +105,27 @@ def undo_remembered(
     return "handed_over" if is_conflict else "undone", rollback.reason
 
 
+def _restored(inverse: Change, incident: Incident, ports: Ports) -> str:
+    notes = fit_own_alarms(inverse, incident, ports)
+    told = ("the function is configured as before the change", *_left(inverse), *notes)
+    return "; ".join(told)
+
+
+def _left(inverse: Change) -> tuple[str, ...]:
+    """Say where the alias is again, and that what was published stays: it does no harm."""
+    move = inverse.release
+    if move is None:
+        return ()
+    back = f"the alias {move.alias} is on version {move.former}"
+    if move.published is None:
+        return (back,)
+    return (back, f"version {move.published} stays published, and nothing leads to it")
+
+
 def _may_lag(whole: Change) -> bool:
     """Whether one reading cannot tell that nothing was written: the adapter has to make sure."""
     is_beside = isinstance(whole.before, ReservedConcurrencySetting | AliasSetting)
-    return is_beside and whole.leads_to is None
+    return (is_beside or whole.release is not None) and whole.leads_to is None
 
 
 def _handed_over(inverse: Change, reason: str) -> RollbackRecord:

@@ -3,50 +3,40 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
 
 from pydantic import ConfigDict
 
-from autorepair.causes.weighing import diagnose
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.change import AliasSetting, Change, ChangeRecord
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.diagnosis import Diagnosis, RootCause
 from autorepair.domain.errors import AutoRepairError
-from autorepair.domain.evidence import Evidence, EvidenceSummary, Invocation
+from autorepair.domain.evidence import Evidence, EvidenceSummary
 from autorepair.domain.incident import Incident
 from autorepair.domain.policy import Policy
-from autorepair.domain.standing import standing
-from autorepair.domain.unseen_failures import gaps_after
+from autorepair.domain.standing import stands_after, stands_before
 from autorepair.domain.value import Instant, Value
 from autorepair.domain.verdict import judge
-from autorepair.domain.verification import TrafficSample, Verdict, Verification
-from autorepair.ports import LogReading, Ports
+from autorepair.domain.verification import SeenNeed, TrafficSample, Verdict, Verification
+from autorepair.ports import Ports
 from autorepair.steps.planning import plan_step
 from autorepair.steps.policy_in_force import policy_or_strictest
+from autorepair.steps.probe import Asked, with_probe
 from autorepair.steps.recording import announce, record
 from autorepair.steps.sampling import (
     LATEST,
-    LOG_LAG_S,
-    METRIC_LAG,
-    begun_after,
     begun_long_ago,
-    led_away_since,
-    led_there_by_alias,
-    missing_figures,
-    runs_into_limit,
+    known_kinds,
     sample,
     since_first_refusal,
-    still_called,
+    with_calls,
+    with_unseen,
 )
+from autorepair.steps.shortfall import shortfall
+from autorepair.steps.traffic_since import Made, TrafficSince, by_log, by_metrics
+from autorepair.steps.watch_window import next_window_s
 
 _log = logging.getLogger(__name__)
-
-LEAST_LOOK_BACK = timedelta(minutes=2)
-"""How much of the latest log is read at least where all since the change is too much."""
-LOOK_BEFORE = timedelta(minutes=15)
-"""How long before the change an environment has to have been seen to be known as an old one."""
-_MINUTE = timedelta(minutes=1)
 
 
 class VerifyRepairInput(Value):
@@ -83,9 +73,22 @@ class VerifyRepairInput(Value):
         return self.change.in_place
 
     @property
+    def made(self) -> Made:
+        """The change, and when it was made."""
+        return Made(
+            self.incident.id,
+            self.whole,
+            self.applied_at,
+            accepted_at=self.change.accepted_at,
+            probes=() if self.verification is None else self.verification.probes,
+        )
+
+    @property
     def version_before(self) -> str:
         """The version of which the traffic before the change was."""
-        before = self.whole.before
+        before, release = self.whole.before, self.whole.release
+        if release is not None:
+            return release.former
         return before.version if isinstance(before, AliasSetting) else LATEST
 
     @property
@@ -108,7 +111,7 @@ def verify_repair(given: VerifyRepairInput, ports: Ports) -> Verification:
         AccessDeniedError, TransientServiceError: The log or the evidence cannot be read.
     """
     configuration = ports.functions.read(given.whole.target)
-    if standing(configuration, given.whole.after) == given.whole.leads_to:
+    if stands_after(configuration, given.whole):
         found = _by_traffic(given, configuration, ports)
     else:
         found = _overtaken(given, configuration, ports)
@@ -127,12 +130,20 @@ def _by_traffic(
     before = ports.evidence.get(given.evidence)
     policy, _ = policy_or_strictest(configuration, ports)
     is_refused = given.diagnosis.root_cause is RootCause.CONCURRENCY_LIMITED
-    after = (
-        _metrics_after(given, configuration, ports)
+    seen = (
+        by_metrics(given.made, configuration, ports)
         if is_refused
-        else _evidence_after(given, before, configuration, ports)
+        else by_log(given.made, before, configuration, ports)
     )
-    return _judged(given, before, after, policy)
+    found = _judged(given, before, seen, policy)
+    asked = Asked(
+        incident=given.incident,
+        made=given.made,
+        cause=given.diagnosis.root_cause,
+        kinds=known_kinds(before.of_version(given.version_before)),
+        key=f"verify_repair/{given.change.step}/{found.windows_used}/probe",
+    )
+    return with_probe(found, asked, configuration, policy, ports)
 
 
 def _overtaken(
@@ -140,7 +151,7 @@ def _overtaken(
 ) -> Verification:
     """Somebody changed the function since: what it does now says nothing of our change."""
     before = ports.evidence.get(given.evidence).of_version(given.version_before)
-    is_back = standing(configuration, given.whole.before) == given.whole.planned_on
+    is_back = stands_before(configuration, given.whole)
     how = "is as it was before the change" if is_back else "was changed by somebody else since"
     return Verification(
         verdict=Verdict.OVERTAKEN,
@@ -154,152 +165,80 @@ def _overtaken(
 
 
 def _judged(
-    given: VerifyRepairInput, before: Evidence, after: Evidence, policy: Policy
+    given: VerifyRepairInput, before: Evidence, seen: TrafficSince, policy: Policy
 ) -> Verification:
     cause, setting = given.diagnosis.root_cause, given.whole.before
-    ailing = since_first_refusal(before) if cause is RootCause.CONCURRENCY_LIMITED else before
+    is_refused = cause is RootCause.CONCURRENCY_LIMITED
+    ailing = since_first_refusal(before) if is_refused else before
     earlier = sample(ailing.of_version(given.version_before), cause, setting=setting)
-    later = sample(after, cause, setting=setting)
+    later = sample(seen.after, cause, setting=setting)
+    if not is_refused:
+        earlier, later = with_calls(earlier, before), with_calls(later, seen.metrics)
+        later = with_unseen(later, seen.after, cause, known=known_kinds(before) | seen.kinds)
+    lacking = shortfall(cause, seen.after, earlier=earlier, later=later)
     step = given.change.step
+    may_step = _may_step(given, policy, before, seen.after, lacking.need)
     judgement = judge(
         earlier,
         later,
-        early=sample(begun_long_ago(after), cause, setting=setting) if later.pending else later,
-        is_partial=bool(after.gaps),
+        early=sample(begun_long_ago(seen.after), cause, setting=setting)
+        if later.pending
+        else later,
+        is_partial=bool(seen.after.gaps),
         windows_used=given.windows_used,
         rules=policy.verification,
-        still_short=_is_still_short(cause, after, earlier, later),
+        shortage=lacking.shortage,
         step=step,
-        steps_allowed=step + 1 if _may_step(given, policy, before, after) else step,
+        steps_allowed=step + 1 if may_step else step,
     )
     return Verification(
         verdict=judgement.verdict,
         next=judgement.next,
-        reason="; ".join((judgement.reason, *_left_open(after))),
+        reason="; ".join((judgement.reason, *_left_open(seen))),
         before=earlier,
         after=later,
         windows_used=given.windows_used,
-        observed_until=after.window_end,
+        observed_until=seen.after.window_end,
         p_value=judgement.p_value,
         without_step=judgement.without_step,
+        window_s=_next_window_s(given, policy, seen) if judgement.next == "wait" else 0,
+        probes=given.made.probes,
+        need=lacking.need if judgement.next == "step" else None,
     )
 
 
-def _left_open(after: Evidence) -> tuple[str, ...]:
-    return tuple(gap.reason for gap in after.gaps if gap.source in {"metrics", "traffic"})
+def _next_window_s(given: VerifyRepairInput, policy: Policy, seen: TrafficSince) -> int:
+    rules = policy.verification
+    return next_window_s(
+        rules,
+        given.evidence.traffic,
+        first_s=given.change.window_s,
+        elapsed_s=(seen.after.collected_at - given.applied_at).total_seconds(),
+        windows_left=rules.max_windows - given.windows_used,
+    )
 
 
-def _is_still_short(
-    cause: RootCause, after: Evidence, earlier: TrafficSample, later: TrafficSample
+def _left_open(seen: TrafficSince) -> tuple[str, ...]:
+    gaps = (*seen.after.gaps, *seen.metrics.gaps)
+    return tuple(gap.reason for gap in gaps if gap.source in {"metrics", "traffic"})
+
+
+def _may_step(
+    given: VerifyRepairInput, policy: Policy, before: Evidence, after: Evidence, need: SeenNeed
 ) -> bool:
-    """Whether a higher limit is what is lacking still.
-
-    Running into the new limit is not enough: work that hangs does that at any limit. Either the
-    change has let some of it through, or the rules say once more that a higher limit cures it.
-    """
-    if not runs_into_limit(after, cause):
-        return False
-    if later.rescued:
-        return True
-    if cause is RootCause.CONCURRENCY_LIMITED:
-        return later.failure_rate < earlier.failure_rate
-    again = diagnose(after)
-    return again.root_cause is cause and again.is_repairable
-
-
-def _evidence_after(
-    given: VerifyRepairInput,
-    before: Evidence,
-    configuration: FunctionConfiguration,
-    ports: Ports,
-) -> Evidence:
-    """Read what the environments started after the change have logged up to now."""
-    now = ports.clock.now()
-    known = (*before.invocations, *_shortly_before(given, before, configuration, ports))
-    log, start = _read_since(given, configuration, now, ports)
-    invocations = begun_after(
-        log.invocations, given.applied_at, known=known, setting=given.whole.after
-    )
-    gaps = (*log.gaps, *gaps_after(before))
-    if isinstance(left := given.whole.before, AliasSetting):
-        invocations = led_there_by_alias(
-            invocations,
-            given.applied_at,
-            known=known,
-            bad_since=led_away_since(known, before.changes, left) or given.applied_at,
-            until=now,
-        )
-        gaps += still_called(log.invocations, left.version, given.applied_at)
-    streams = {i.stream for i in invocations}
-    return Evidence(
-        incident_id=given.incident.id,
-        collected_at=now,
-        window_start=start,
-        window_end=now,
-        configuration=configuration,
-        invocations=invocations,
-        log_lines=tuple(line for line in log.lines if line.stream in streams),
-        declared=before.declared,
-        callers=before.callers,
-        gaps=gaps,
-    )
-
-
-def _metrics_after(
-    given: VerifyRepairInput, configuration: FunctionConfiguration, ports: Ports
-) -> Evidence:
-    """Read the metrics of the whole minutes since the change, as far as they are in."""
-    now = ports.clock.now()
-    start = (given.applied_at + _MINUTE).replace(second=0, microsecond=0)
-    end = (now - METRIC_LAG).replace(second=0, microsecond=0)
-    target = given.whole.target
-    read = Evidence(
-        incident_id=given.incident.id,
-        collected_at=now,
-        window_start=start,
-        window_end=max(start, end),
-        configuration=configuration,
-        metrics=ports.metrics.read(target, start=start, end=end) if start < end else (),
-    )
-    return read.model_copy(update={"gaps": missing_figures(read)})
-
-
-def _shortly_before(
-    given: VerifyRepairInput,
-    before: Evidence,
-    configuration: FunctionConfiguration,
-    ports: Ports,
-) -> tuple[Invocation, ...]:
-    """Read which environments were at work between the evidence and the change.
-
-    On its own, so that a loud past takes nothing from what is read of the time since. What is
-    missing here makes an old environment count, which lets no change look better than it is.
-    """
-    start = max(before.window_end, given.applied_at - LOOK_BEFORE)
-    if start >= given.applied_at:
-        return ()
-    return ports.logs.read(configuration, start=start, end=given.applied_at).invocations
-
-
-def _read_since(
-    given: VerifyRepairInput, configuration: FunctionConfiguration, now: datetime, ports: Ports
-) -> tuple[LogReading, datetime]:
-    """Read the log since the change; of one too long for that, the last part, but that whole."""
-    log = ports.logs.read(configuration, start=given.applied_at, end=now)
-    shorter = max(LEAST_LOOK_BACK, 2 * timedelta(seconds=configuration.timeout_s + LOG_LAG_S))
-    start = now - shorter
-    if not log.gaps or start <= given.applied_at:
-        return log, given.applied_at
-    return ports.logs.read(configuration, start=start, end=now), start
-
-
-def _may_step(given: VerifyRepairInput, policy: Policy, before: Evidence, after: Evidence) -> bool:
     """Whether a further step is left: within the policy's number, and one that can be planned."""
     step = given.change.step + 1
     if step > policy.limits.steps_per_incident:
         return False
     planned = plan_step(
-        given.incident.subject, after.configuration, given.diagnosis, policy, before, step=step
+        given.incident.subject,
+        after.configuration,
+        given.diagnosis,
+        policy,
+        before,
+        step=step,
+        origin=given.whole,
+        seen=need,
     )
     return isinstance(planned, Change)
 

@@ -11,25 +11,61 @@ from autorepair.domain.change import (
     TimeoutSetting,
 )
 from autorepair.domain.evidence import EvidenceSummary
-from autorepair.domain.policy import VerificationRules
+from autorepair.domain.policy import MAX_VERIFICATION_S, VerificationRules
+from autorepair.domain.traffic import Traffic
 from autorepair.steps.sampling import LOG_LAG_S, METRIC_WINDOW_S
 
-DAY_S = 86_400
-LONGEST_WATCH_S = 3 * DAY_S
-"""All windows together; leaves the state machine (60 days) room for the answer of a person."""
+HOUR_S, DAY_S = 3600, 86_400
+_MONTH_S = 30 * DAY_S
+LONGEST_FIRST_S = DAY_S // 2
+"""However rarely a function is called: what is seen then may be harm, or somebody's own try."""
 
 
 def window_s(rules: VerificationRules, evidence: EvidenceSummary, plan: Change) -> int:
-    """Say how long one verification window is, in seconds.
+    """Say how long the first verification window is, in seconds.
 
-    At the rate seen before the alarm, all windows together have to show ``min_invocations``; and
-    an invocation that runs into a new timeout has to be able to do so within one, and whole minutes
+    At the rate seen before the alarm, so many windows have to show ``min_invocations``; and an
+    invocation that runs into a new timeout has to be able to do so within one, and whole minutes
     of metrics have to come in.
     """
     gap_s = _gap_s(evidence) or 0.0
     needed_s = math.ceil(rules.min_invocations * gap_s / rules.max_windows)
-    longest_s = min(DAY_S, LONGEST_WATCH_S // rules.max_windows)
-    return max(rules.window_s, _shortest_s(plan.after), min(longest_s, needed_s))
+    return max(rules.window_s, _shortest_s(plan.after), min(LONGEST_FIRST_S, needed_s))
+
+
+def next_window_s(
+    rules: VerificationRules,
+    traffic: Traffic | None,
+    *,
+    first_s: int,
+    elapsed_s: float,
+    windows_left: int,
+) -> int:
+    """Say how long the next window is, in seconds, after one that could not tell.
+
+    All windows together last until the function has been called as often as its usual traffic of
+    a month lets expect, and for longer than it is ever silent: a job of the night gets its night,
+    a week at most. The looks are spread evenly on a logarithmic scale, so that what can be told
+    soon is told soon, and no window is shorter than the first.
+    """
+    whole_s = min(
+        MAX_VERIFICATION_S, max(rules.max_windows * first_s, _asked_for_s(rules, traffic))
+    )
+    if windows_left < 1 or not 0 < elapsed_s < whole_s:
+        return first_s
+    ratio = math.pow(whole_s / elapsed_s, 1 / windows_left)
+    return max(first_s, math.ceil(elapsed_s * (ratio - 1)))
+
+
+def _asked_for_s(rules: VerificationRules, traffic: Traffic | None) -> float:
+    """Give how long all windows have to last; what is called for less than a day has no habits."""
+    if traffic is None or traffic.span_days < 1:
+        return 0.0
+    month = traffic.invocations_month
+    rare_s = rules.min_invocations * _MONTH_S / month if month else 0.0
+    silence_s = traffic.longest_silence_s
+    # By whole hours: the call that ends a silence may come at the end of its hour.
+    return max(rare_s, silence_s + 2 * HOUR_S if silence_s else 0.0)
 
 
 def _shortest_s(after: Setting) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from autorepair.domain.change import (
     Absent,
+    AliasMove,
     AliasSetting,
     Change,
     DeclaredSource,
@@ -24,7 +25,9 @@ from autorepair.domain.evidence import EvidenceSummary
 from autorepair.domain.failure import Undo
 from autorepair.domain.incident import Incident, Outcome
 from autorepair.domain.verification import Verification
+from autorepair.views.cost import cost_in_words
 from autorepair.views.evidence_text import shares_between
+from autorepair.views.patch import permanent_snippet
 from autorepair.views.texts import CHINESE, ENGLISH, Language
 
 LONGEST_SUBJECT = 99
@@ -125,40 +128,6 @@ def described(setting: Setting, words: Language = ENGLISH) -> str:
             )
 
 
-def permanent_snippet(change: Change) -> list[str]:
-    """Give the lines of a SAM template that keep the change over the next deployment.
-
-    An alias has no such lines: what keeps it is a release that does not fail.
-    """
-    after = change.after
-    match after:
-        case TimeoutSetting():
-            return [f"Timeout: {after.timeout_s}"]
-        case MemorySetting():
-            return [f"MemorySize: {after.memory_mb}"]
-        case EphemeralStorageSetting():
-            return ["EphemeralStorage:", f"  Size: {after.ephemeral_storage_mb}"]
-        case ReservedConcurrencySetting(reserved_concurrency=reserved):
-            executions = "!Ref AWS::NoValue" if reserved is None else reserved
-            return [f"ReservedConcurrentExecutions: {executions}"]
-        case AliasSetting():
-            return [
-                f"# The alias {after.alias} stays at version {after.version} until the next",
-                "# deployment: mend or revert the code before it, or it brings the failure back.",
-            ]
-        case EnvironmentSetting():
-            return ["Environment:", "  Variables:", *_variable_lines(after)]
-
-
-def _variable_lines(after: EnvironmentSetting) -> list[str]:
-    return [
-        f"    # {name}: remove it"
-        if isinstance(source, Absent)
-        else f"    {name}: ...  # the value declared in the known configuration"
-        for name, source in sorted(after.variables.items())
-    ]
-
-
 def _source(source: VariableSource, words: Language) -> str:
     if isinstance(source, DeclaredSource):
         return words.labels["declared"]
@@ -175,7 +144,7 @@ def _result_lines(course: Course, outcome: Outcome, words: Language) -> list[str
         *([_line(words, "rollback", course.rollback.reason)] if course.rollback else []),
         _line(words, "next", words.next_steps[outcome]),
         *(_remedy_lines(course, words) if outcome in BY_HAND else []),
-        *_permanent_lines(course.kept_change, words),
+        *_permanent_lines(course.kept_change, course.incident, words),
         *_incident_lines(course.incident, words, course.evidence),
     ]
 
@@ -269,12 +238,15 @@ def _decision_lines(course: Course, words: Language) -> list[str]:
     lines = [_line(words, "decision", f"{decision.action}: {decision.reason}")]
     if decision.refusal is not None and decision.refusal.why != decision.reason:
         lines.append(_line(words, "withheld", decision.refusal.why))
+    if decision.cost is not None:
+        lines.append(_line(words, "cost", cost_in_words(decision.cost, words)))
     return lines
 
 
 def _change_lines(course: Course, words: Language) -> list[str]:
     record, kept = course.change, course.kept_change
     lines = [] if kept is None else [_line(words, "change", _arrow(kept, words))]
+    lines += [] if record is None else [_line(words, "note", note) for note in record.notes]
     if record is not None and record.status != "applied":
         planned = f" ({_arrow(record.change, words)})" if record.change else ""
         lines.append(_line(words, "withheld", f"{record.status}: {record.reason}{planned}"))
@@ -302,11 +274,16 @@ def _verification_lines(verification: Verification | None, words: Language) -> l
     ]
 
 
-def _permanent_lines(kept: Change | None, words: Language) -> list[str]:
+def _permanent_lines(kept: Change | None, incident: Incident, words: Language) -> list[str]:
     if kept is None:
         return []
     snippet = [f"  {line}" for line in permanent_snippet(kept)]
-    return [f"{words.labels['permanent']}:", *snippet]
+    command = f"autorepair show {incident.id} --patch{environment_option(incident.execution_arn)}"
+    return [
+        f"{words.labels['permanent']}:",
+        *snippet,
+        _line(words, "patch", command),
+    ]
 
 
 def _incident_lines(
@@ -332,7 +309,21 @@ def _incident_lines(
 
 
 def _arrow(change: Change, words: Language) -> str:
-    return f"{described(change.before, words)} -> {described(change.after, words)}"
+    arrow = f"{described(change.before, words)} -> {described(change.after, words)}"
+    return arrow if change.release is None else f"{arrow}; {move_described(change.release, words)}"
+
+
+def move_described(move: AliasMove, words: Language = ENGLISH) -> str:
+    """Say from which version to which one an alias goes, and which aliases are left behind."""
+    labels = words.labels
+    start, end = (
+        labels["new_version"] if version is None else f"{labels['version']} {version}"
+        for version in (move.start, move.end)
+    )
+    told = f"{labels['alias']} {move.alias}: {start} -> {end}"
+    if not move.staying or move.is_back:
+        return told
+    return f"{told} ({labels['staying']} {move.former}: {', '.join(move.staying)})"
 
 
 def _function_name(incident: Incident) -> str:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from autorepair.domain.ledger import Trip
 from autorepair.views.message import LONGEST_SUBJECT, Message
 
@@ -29,6 +31,24 @@ def storm_message(trip: Trip) -> Message:
     chinese = [*_CHINESE, f"原因：{trip.why}", f"起始时间：{_moment(trip)}", "函数：", *listed]
     body = "\n".join([*english, "", "-" * 40, "", *chinese])
     return Message(subject=subject[:LONGEST_SUBJECT], body=body)
+
+
+def breaker_lines(trip: Trip | None, window_s: int, now: datetime) -> tuple[str, ...]:
+    """Say how the storm breaker stands, and of a trip by what, since when and how it ends."""
+    if trip is None:
+        return ("the storm breaker has not tripped",)
+    ends_at = trip.last_at + timedelta(seconds=window_s)
+    end = (
+        f"it ends by itself at {ends_at:%H:%M:%S} UTC if no further incident comes until then "
+        f"(breaker.window_s, {window_s} s after the last one); each that comes puts that off"
+        if now < ends_at
+        else "it is over: the next incident finds the breaker reset"
+    )
+    return (
+        f"the storm breaker has tripped: every repair asks, since {_moment(trip)}",
+        f"    by incident {trip.by}: {trip.told()}",
+        f"    {end}; `autorepair resume` does not end it",
+    )
 
 
 def _moment(trip: Trip) -> str:

@@ -14,8 +14,16 @@ from autorepair.domain.evidence import EvidenceSummary
 from autorepair.domain.incident import Outcome
 from autorepair.domain.value import Instant, Value
 from autorepair.domain.verification import Verification
+from autorepair.domain.watched import Drift, Observed
+from autorepair.views.cost import cost_in_words
 from autorepair.views.evidence_text import shares_between
-from autorepair.views.message import PLAN_HASH_SHOWN, described, environment_option
+from autorepair.views.message import (
+    PLAN_HASH_SHOWN,
+    described,
+    environment_option,
+    move_described,
+)
+from autorepair.views.traffic import traffic_in_words
 
 Records = tuple[AuditRecord, ...]
 
@@ -119,7 +127,8 @@ def planned_change(records: Records, plan_hash: str) -> Change | None:
 
 def arrow(change: Change) -> str:
     """Say a change in a line, before and after."""
-    return f"{described(change.before)} → {described(change.after)}"
+    told = f"{described(change.before)} → {described(change.after)}"
+    return told if change.release is None else f"{told}; {move_described(change.release)}"
 
 
 def _fields_of(record: AuditRecord) -> dict[str, Any]:
@@ -190,6 +199,7 @@ def _of_evidence(data: dict[str, Any]) -> tuple[str, ...]:
     return (
         f"looked at: {summary.window_start:%Y-%m-%d %H:%M:%S} to {summary.window_end:%H:%M:%S} UTC",
         f"the whole of it: s3://{summary.bucket}/{summary.key}",
+        *([f"called: {traffic_in_words(summary.traffic)}"] if summary.traffic else []),
         *(f"could not be read: {gap.source}: {gap.reason}" for gap in summary.gaps),
     )
 
@@ -211,6 +221,8 @@ def _of_decision(data: dict[str, Any]) -> tuple[str, ...]:
     facts = []
     if decision.change is not None:
         facts.append(f"plan: {arrow(decision.change)}")
+    if decision.cost is not None:
+        facts.append(f"added cost: {cost_in_words(decision.cost)}")
     if decision.plan_hash is not None:
         facts.append(f"plan hash: {decision.plan_hash[:PLAN_HASH_SHOWN]}")
     if decision.refusal is not None:
@@ -260,6 +272,25 @@ def _of_closing(data: dict[str, Any]) -> tuple[str, ...]:
     return (f"message: {message}",) if message else ()
 
 
+def _of_drift(data: dict[str, Any]) -> tuple[str, ...]:
+    drift = Drift.model_validate(data["drift"])
+    return (
+        f"repair: {arrow(drift.change)}",
+        *([f"now: {drift.now}"] if drift.now else []),
+        *([f"by: {drift.by}"] if drift.by else []),
+        *([f"message: {data['message_id']}"] if data.get("message_id") else []),
+    )
+
+
+def _of_outcome(data: dict[str, Any]) -> tuple[str, ...]:
+    seen = Observed.model_validate(data)
+    withheld = "only observed" if seen.withheld == "observe" else seen.withheld
+    return (
+        f"plan, {withheld}: {arrow(seen.change)}",
+        *([f"by: {seen.by}"] if seen.by else []),
+    )
+
+
 _FACTS: dict[RecordKind, Callable[[dict[str, Any]], tuple[str, ...]]] = {
     RecordKind.INCIDENT_OPENED: _of_alarm,
     RecordKind.ALARM_JOINED: _of_alarm,
@@ -277,6 +308,12 @@ _FACTS: dict[RecordKind, Callable[[dict[str, Any]], tuple[str, ...]]] = {
     RecordKind.ROLLBACK_PLANNED: _of_plan,
     RecordKind.ROLLBACK_DONE: _of_rollback,
     RecordKind.INCIDENT_CLOSED: _of_closing,
+    RecordKind.REPAIR_ADOPTED: _of_drift,
+    RecordKind.REPAIR_REVERTED: _of_drift,
+    RecordKind.REPAIR_REPLACED: _of_drift,
+    RecordKind.REPAIR_GONE: _of_drift,
+    RecordKind.REPAIR_UNADOPTED: _of_plan,
+    RecordKind.OUTCOME_OBSERVED: _of_outcome,
 }
 
 _NOT_WAITING = {"is_waiting": False}
@@ -306,6 +343,9 @@ _FIELDS: dict[RecordKind, Callable[[dict[str, Any]], dict[str, Any]]] = {
     RecordKind.APPROVAL_EXPIRED: lambda _data: _NOT_WAITING,
     RecordKind.REPAIR_APPLIED: lambda data: {"change": _applied(data)},
     RecordKind.ROLLBACK_DONE: lambda _data: {"change": None},
+    RecordKind.REPAIR_REVERTED: lambda _data: {"change": None},
+    RecordKind.REPAIR_REPLACED: lambda _data: {"change": None},
+    RecordKind.REPAIR_GONE: lambda _data: {"change": None},
     RecordKind.INCIDENT_CLOSED: lambda data: {
         "outcome": Outcome(data["outcome"]),
         **_NOT_WAITING,

@@ -1,0 +1,117 @@
+"""Reckons a function's traffic from its metrics by the hour, those by the minute, and its log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from autorepair.domain.evidence import Invocation, MetricSeries
+from autorepair.domain.traffic import Traffic
+
+MONTH, WEEK, HOUR = timedelta(days=30), timedelta(days=7), timedelta(hours=1)
+_Points = tuple[tuple[datetime, float], ...]
+
+
+def measured_traffic(
+    hours: Sequence[MetricSeries],
+    minutes: Sequence[MetricSeries],
+    invocations: Sequence[Invocation],
+    *,
+    until: datetime,
+) -> Traffic:
+    """Sum up what ``hours`` tell of the past month, and ``minutes`` and the log of the incident.
+
+    Metrics come late, so the log counts where it tells of more calls. A function that is new is
+    taken to go on as it began, from its first hour on: too much, rather than too little.
+    """
+    calls = tuple(point for point in _points(hours, "Invocations", "Sum") if point[1] > 0)
+    since = calls[0][0] if calls else until - HOUR
+    rates = _peaks((*hours, *minutes), "Invocations", "Sum")
+    at_once = _peaks((*hours, *minutes), "ConcurrentExecutions", "Maximum")
+    return Traffic(
+        since=since,
+        until=until,
+        invocations_month=_a_month(calls, len(invocations), since, until),
+        mean_ms=_mean_ms(calls, _points(hours, "Duration", "Average"), invocations),
+        peak_per_s=max((value / span_s for value, span_s in rates), default=None),
+        peak_concurrency=max((value for value, _ in at_once), default=None),
+        cut_off_share=_cut_off_share(invocations, minutes),
+        longest_silence_s=_longest_silence_s(calls, until),
+    )
+
+
+def _points(series: Sequence[MetricSeries], name: str, statistic: str) -> _Points:
+    """Give a function's own metric; nothing where it was not read."""
+    found = (s.points for s in series if (s.metric_name, s.statistic) == (name, statistic))
+    return next(found, ())
+
+
+def _a_month(calls: _Points, logged: int, since: datetime, until: datetime) -> float | None:
+    counted = max(sum(value for _, value in calls), float(logged))
+    if counted == 0:
+        return None
+    span = max(until - since, HOUR)
+    lately = sum(value for at, value in calls if at >= until - WEEK)
+    by_week = lately * (MONTH / WEEK) if span > WEEK else 0.0
+    return max(counted * (MONTH / span), by_week)
+
+
+def _longest_silence_s(calls: _Points, until: datetime) -> float | None:
+    ends = [at + HOUR for at, _ in calls]
+    begins = [*(at for at, _ in calls[1:]), until]
+    silent = (begin - end for end, begin in zip(ends, begins, strict=False))
+    return max((max(0.0, span.total_seconds()) for span in silent), default=None)
+
+
+def _mean_ms(calls: _Points, means: _Points, invocations: Sequence[Invocation]) -> float | None:
+    """Give the time that is billed for: since August 2025 that is the initialisation's too.
+
+    What fails ends early more often than not, so the calls that succeed tell what is to come.
+    """
+    weights = dict(calls)
+    weighed = [(weights.get(at, 0.0), mean) for at, mean in means]
+    total = sum(weight for weight, _ in weighed)
+    over_all = [sum(weight * mean for weight, mean in weighed) / total] if total else []
+    good = [i.duration_ms for i in invocations if i.status == "success" and i.duration_ms]
+    of_good = [sum(good) / len(good)] if good else []
+    longest = max((*over_all, *of_good), default=None)
+    if longest is None:
+        return None
+    return longest + sum(i.init_ms or 0.0 for i in invocations) / max(1, len(invocations))
+
+
+def _peaks(series: Sequence[MetricSeries], name: str, statistic: str) -> list[tuple[float, int]]:
+    """Give each value of a metric with the seconds that it is about."""
+    return [
+        (value, one.period_s)
+        for one in series
+        if (one.metric_name, one.statistic) == (name, statistic)
+        for _, value in one.points
+    ]
+
+
+def _cut_off_share(
+    invocations: Sequence[Invocation], minutes: Sequence[MetricSeries]
+) -> float | None:
+    """Give the share of calls that are cut off, since the first one was.
+
+    A log that is too long is read where it tells of failures; the metrics count all calls, but
+    as failed also those that failed in another way. So the lesser of the two is the nearer.
+    """
+    if not invocations:
+        return None
+    cut_off = [i for i in invocations if i.status == "timeout"]
+    if not cut_off:
+        return 0.0
+    first = min(i.started_at for i in cut_off)
+    logged = sum(i.started_at >= first for i in invocations)
+    by_log = len(cut_off) / logged
+    begin = first.replace(second=0, microsecond=0)
+    calls = _since(begin, _points(minutes, "Invocations", "Sum"))
+    errors = _since(begin, _points(minutes, "Errors", "Sum"))
+    # Of fewer calls than the log has, the metrics do not know all yet.
+    return min(by_log, errors / calls) if calls >= logged and errors else by_log
+
+
+def _since(begin: datetime, points: _Points) -> float:
+    return sum(value for at, value in points if at >= begin)

@@ -1,0 +1,201 @@
+"""Whether a function's setting is what a change made of it, what it was before, or neither."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from autorepair.domain.change import (
+    Absent,
+    AliasSetting,
+    Change,
+    EnvironmentSetting,
+    EphemeralStorageSetting,
+    MemorySetting,
+    ReservedConcurrencySetting,
+    Setting,
+    TimeoutSetting,
+    VariableSource,
+)
+from autorepair.domain.configuration import FunctionConfiguration
+from autorepair.domain.recent_changes import TrailEvent
+from autorepair.domain.value import Value
+
+Standing = Literal["after", "beyond", "before", "other", "unknown"]
+"""``beyond``: further to the same side than the change went; ``unknown``: it cannot be told."""
+
+_FIELDS = {
+    "set_timeout": "timeout_s",
+    "set_memory": "memory_mb",
+    "set_ephemeral_storage": "ephemeral_storage_mb",
+    "set_reserved_concurrency": "reserved_concurrency",
+    "rollback_version": "function_version",
+}
+_TAKES_A_RESERVATION_AWAY = "DeleteFunctionConcurrency"
+
+Digests = Mapping[str, str | None]
+
+
+class KnownVariables(Value):
+    """What may be compared of the variables of a change: digests, None for one not set."""
+
+    before: dict[str, str | None] | None = None
+    after: dict[str, str | None] | None = None
+    declared: dict[str, bool | None] = Field(default_factory=dict)
+    """Whether a variable has the declared value now, as far as that is known."""
+
+
+def setting_now(configuration: FunctionConfiguration, like: Setting) -> Setting | None:
+    """Give what a setting is now; None for variables, and for an alias with several versions."""
+    match like:
+        case TimeoutSetting():
+            return TimeoutSetting(timeout_s=configuration.timeout_s)
+        case MemorySetting():
+            return MemorySetting(memory_mb=configuration.memory_mb)
+        case EphemeralStorageSetting():
+            return EphemeralStorageSetting(ephemeral_storage_mb=configuration.ephemeral_storage_mb)
+        case ReservedConcurrencySetting():
+            reserved = configuration.reserved_concurrency
+            return ReservedConcurrencySetting(reserved_concurrency=reserved)
+        case AliasSetting():
+            version = configuration.alias_version
+            return AliasSetting(alias=like.alias, version=version) if version else None
+        case EnvironmentSetting():
+            return None
+
+
+def standing_of(
+    configuration: FunctionConfiguration,
+    change: Change,
+    *,
+    earlier: Iterable[Setting] = (),
+    known: KnownVariables | None = None,
+) -> Standing:
+    """Say where the setting of a change stands; ``earlier`` are other values it had before.
+
+    Of a change that was released to an alias it stands where `$LATEST` and the alias both do: with
+    the alias back on the version it was on, traffic has lost the repair.
+    """
+    if change.release is not None and configuration.alias_version == change.release.former:
+        return "before"
+    if isinstance(change.after, EnvironmentSetting):
+        return _standing_of_variables(configuration, change, known or KnownVariables())
+    now = setting_now(configuration, change.after)
+    if now == change.after:
+        return "after"
+    if now == change.before or now in tuple(earlier):
+        return "before"
+    return "beyond" if now is not None and _is_beyond(now, change) else "other"
+
+
+def is_same_way(configuration: FunctionConfiguration, change: Change) -> bool:
+    """Whether the setting lies on the side of its former value to which the change leads.
+
+    Variables have no sides, so there it is whether each is set, or unset, as the change wants it.
+    """
+    if isinstance(change.after, EnvironmentSetting):
+        names = set(configuration.env_names)
+        wanted = change.after.variables.items()
+        return all((name in names) != isinstance(source, Absent) for name, source in wanted)
+    now = setting_now(configuration, change.after)
+    figures = [_figure(one) for one in (change.before, change.after, now)]
+    before, after, present = figures
+    if before is None or after is None or present is None:
+        return False
+    return (present - before) * (after - before) > 0
+
+
+def digests_of(configuration: FunctionConfiguration, setting: Setting) -> dict[str, str | None]:
+    """Give the digests of the variables that a setting names, None for one that is not set."""
+    if not isinstance(setting, EnvironmentSetting):
+        return {}
+    held = {one.name: one.digest for one in configuration.env_digests}
+    return {name: held.get(name) for name in setting.variables}
+
+
+def last_write(
+    events: Iterable[TrailEvent], setting: Setting, *, since: datetime
+) -> TrailEvent | None:
+    """Give the last request after a moment that wrote the setting, whatever it wrote."""
+    found = [event for event in events if event.at > since and _writes(event, setting)]
+    return max(found, key=lambda event: event.at, default=None)
+
+
+def _writes(event: TrailEvent, setting: Setting) -> bool:
+    if isinstance(setting, EnvironmentSetting):
+        return event.writes_environment
+    if isinstance(setting, AliasSetting):
+        return event.alias == setting.alias and "function_version" in event.settings
+    is_reservation = isinstance(setting, ReservedConcurrencySetting)
+    if is_reservation and event.name.startswith(_TAKES_A_RESERVATION_AWAY):
+        return True
+    return event.alias is None and _FIELDS[setting.kind] in event.settings
+
+
+def _is_beyond(now: Setting, change: Change) -> bool:
+    before, after, present = (_figure(one) for one in (change.before, change.after, now))
+    if before is None or after is None or present is None:
+        return False
+    return present > after > before or present < after < before
+
+
+def _figure(setting: Setting | None) -> int | None:
+    match setting:
+        case TimeoutSetting():
+            return setting.timeout_s
+        case MemorySetting():
+            return setting.memory_mb
+        case EphemeralStorageSetting():
+            return setting.ephemeral_storage_mb
+        case ReservedConcurrencySetting():
+            return setting.reserved_concurrency
+        case _:
+            return None
+
+
+def _standing_of_variables(
+    configuration: FunctionConfiguration, change: Change, known: KnownVariables
+) -> Standing:
+    after, before = change.after, change.before
+    if configuration.is_env_unreadable or not isinstance(after, EnvironmentSetting):
+        return "unknown"
+    if not isinstance(before, EnvironmentSetting):
+        return "unknown"
+    now = digests_of(configuration, after)
+    names = set(configuration.env_names)
+    held = [
+        _holds(name, source, names, now, known.after, known.declared)
+        for name, source in after.variables.items()
+    ]
+    if all(held):
+        return "after"
+    undone = [
+        _holds(name, source, names, now, known.before, {})
+        for name, source in before.variables.items()
+    ]
+    if all(undone):
+        return "before"
+    if False in held and (known.after is not None or False in undone):
+        return "other"
+    return "unknown"
+
+
+def _holds(  # noqa: PLR0913, PLR0917 - one variable, and all that can be known of it
+    name: str,
+    source: VariableSource,
+    names: set[str],
+    now: Digests,
+    digests: Digests | None,
+    declared: Mapping[str, bool | None],
+) -> bool | None:
+    """Say whether a variable is as its source says; None where that cannot be told."""
+    if isinstance(source, Absent):
+        return name not in names
+    if name not in names:
+        return False
+    if digests is not None and digests.get(name) is not None:
+        return now[name] == digests[name]
+    return declared.get(name)

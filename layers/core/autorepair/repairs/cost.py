@@ -1,0 +1,64 @@
+"""What a repair may add to the bill: declined above the cap, asked where it is not known."""
+
+from __future__ import annotations
+
+from autorepair.domain.change import Change, Setting
+from autorepair.domain.configuration import FunctionConfiguration
+from autorepair.domain.cost import CostEstimate, estimated, most_affordable
+from autorepair.domain.decision import Refusal, RefusalCode
+from autorepair.domain.policy import Policy
+from autorepair.repairs.case import Case
+from autorepair.repairs.limit import Limit
+from autorepair.repairs.planner import Surroundings, refused
+
+
+def added_cost(case: Case) -> CostEstimate:
+    """Say what the incident's changes add to the bill, this one and those before it together."""
+    whole = case.change.after_step(_same_kind(case.history.origin, case.change.before))
+    return estimated(whole, case.seen.traffic, case.configuration)
+
+
+def too_costly(case: Case) -> Refusal | None:
+    """Refuse what would add more to the bill than the policy's cap."""
+    cost, cap = added_cost(case), case.policy.caps.added_cost_usd_month
+    if cost.added_usd_month is None or cost.added_usd_month <= cap:
+        return None
+    return refused(
+        RefusalCode.ADDED_COST,
+        f"it would add up to {cost.added_usd_month:,.2f} USD a month ({cost.basis}; prices of "
+        f"{cost.prices_of}), above the cap of {cap:,g} USD: make the work cheaper or raise the cap",
+    )
+
+
+def unknown_cost(case: Case) -> str | None:
+    """Ask where nobody can say what it will cost."""
+    cost = added_cost(case)
+    if cost.added_usd_month is not None:
+        return None
+    return (
+        "what it adds to the bill by the month cannot be told: up to "
+        f"{cost.usd_per_million:,.2f} USD for a million calls ({cost.basis}; prices of "
+        f"{cost.prices_of})"
+    )
+
+
+def cost_limit(
+    present: Setting, configuration: FunctionConfiguration, policy: Policy, around: Surroundings
+) -> Limit | None:
+    """Give the most of a setting that the cap on added cost pays for; None for any amount.
+
+    What the steps before this one added counts too.
+    """
+    cap, region = policy.caps.added_cost_usd_month, around.target.region
+    origin = _same_kind(around.origin, present)
+    before = present if origin is None else origin.before
+    most = most_affordable(before, cap, around.traffic, configuration, region)
+    if most is None:
+        return None
+    why = f"the policy allows at most {cap:,g} USD a month more, and that pays for {most:,}"
+    return Limit(most, RefusalCode.ADDED_COST, why)
+
+
+def _same_kind(origin: Change | None, setting: Setting) -> Change | None:
+    """Give what earlier steps of the incident changed, where it is the same setting."""
+    return origin if origin is not None and isinstance(setting, type(origin.after)) else None

@@ -1,0 +1,97 @@
+"""Guards on deployments: what is being rolled out, or has just been, belongs to whoever does it."""
+
+from __future__ import annotations
+
+from autorepair.domain.change import (
+    EnvironmentSetting,
+    EphemeralStorageSetting,
+    MemorySetting,
+    RepairKind,
+    ReservedConcurrencySetting,
+    TimeoutSetting,
+)
+from autorepair.domain.decision import Refusal, RefusalCode
+from autorepair.domain.diagnosis import RootCause
+from autorepair.domain.evidence import RecentDeployment
+from autorepair.repairs.case import Case, Guardrail
+from autorepair.repairs.planner import refused
+
+_OF_A_DEPLOYMENT = frozenset({RootCause.BAD_DEPLOYMENT, RootCause.CODE_BUG})
+"""Causes that a deployment brings, so that taking back the deployment is what cures them."""
+
+# The field of FunctionConfiguration that a change is about.
+_FIELDS: dict[type[object], str] = {
+    TimeoutSetting: "timeout_s",
+    MemorySetting: "memory_mb",
+    EphemeralStorageSetting: "ephemeral_storage_mb",
+    ReservedConcurrencySetting: "reserved_concurrency",
+}
+
+
+def _deployment_running(case: Case) -> Refusal | None:
+    """Leave a bad deployment that is not over to its own rollback."""
+    running = case.circumstances.deployments
+    if not running or case.diagnosis.root_cause not in _OF_A_DEPLOYMENT:
+        return None
+    return refused(
+        RefusalCode.DEPLOYMENT_RUNNING,
+        f"a deployment of the function is under way ({'; '.join(running)}) and it is what broke "
+        "it: stop that deployment and let it take itself back",
+    )
+
+
+def _recently_deployed(case: Case) -> Refusal | None:
+    """Leave what a deployment broke to its taking back, which is what `rollback_version` does."""
+    recent = case.seen.recent_deployment
+    is_exempt = case.change.kind is RepairKind.ROLLBACK_VERSION
+    if recent is None or is_exempt or case.diagnosis.root_cause not in _OF_A_DEPLOYMENT:
+        return None
+    return refused(
+        RefusalCode.RECENT_DEPLOYMENT,
+        f"a deployment came right before the failures ({recent.told}) and is what broke the "
+        "function, so no setting is changed: take that deployment back",
+    )
+
+
+DEPLOYMENT: tuple[Guardrail, ...] = (_deployment_running, _recently_deployed)
+"""In the order in which they are asked."""
+
+
+def running_deployment(case: Case) -> str | None:
+    """Give the doubt about a change in the middle of a deployment, or where that cannot be told."""
+    running, unread = case.circumstances.deployments, case.circumstances.unread_deployments
+    if running:
+        return (
+            f"a deployment of the function is under way ({'; '.join(running)}), which may undo the "
+            "change or be upset by it"
+        )
+    if unread is not None:
+        return f"whether a deployment of the function is under way cannot be told: {unread}"
+    return None
+
+
+def recent_deployment(case: Case) -> str | None:
+    """Give the doubt about a function that was deployed, or set like this, right before it failed.
+
+    A version is taken back for that very reason, so that follows its mode.
+    """
+    recent = case.seen.recent_deployment
+    if recent is None or case.change.kind is RepairKind.ROLLBACK_VERSION:
+        return None
+    if recent.is_code:
+        return (
+            f"the function was deployed less than an hour before it began to fail ({recent.told}), "
+            "so whoever did it may want that taken back instead"
+        )
+    if _is_of_what_is_changed(recent, case):
+        return (
+            "what is to be changed was set less than an hour before the function began to fail "
+            f"({recent.told}), so whoever did it should be asked what they meant"
+        )
+    return None
+
+
+def _is_of_what_is_changed(recent: RecentDeployment, case: Case) -> bool:
+    if isinstance(case.change.after, EnvironmentSetting):
+        return recent.writes_environment or bool(case.names & set(recent.variables))
+    return _FIELDS.get(type(case.change.after)) in recent.settings

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from autorepair.domain.deployment import Stack, recent_deployment
+from autorepair.domain.evidence import (
+    Evidence,
+    RecentChange,
+    RecentDeployment,
+    SettingChange,
+    VariableChange,
+)
+from autorepair.domain.trends import onset
+from unit.builders import evidence, invocation
+from unit.fakes import NOW
+
+FAILED_AT = NOW - timedelta(minutes=5)
+
+
+def ago(minutes: float) -> datetime:
+    """So long before the first failure."""
+    return FAILED_AT - timedelta(minutes=minutes)
+
+
+LATELY = ago(20)
+BEFORE = (ago(30),)
+
+
+def changed(
+    event: str = "UpdateFunctionConfiguration", *, at: datetime = LATELY, **fields: object
+) -> RecentChange:
+    plain = RecentChange(id=f"change:{event}-{at:%H%M}", at=at, source="cloudtrail", event=event)
+    return plain.model_copy(update={"principal": "ci", **fields})
+
+
+def setting(name: str, before: str | int | None, after: str | int | None) -> RecentChange:
+    return changed(settings=(SettingChange(name=name, before=before, after=after),))
+
+
+def seen(*changes: RecentChange, worked_at: tuple[datetime, ...] = BEFORE) -> Evidence:
+    calls = [invocation("success", at=at) for at in worked_at]
+    calls.append(invocation("timeout", at=FAILED_AT))
+    collected = evidence(*calls).model_copy(update={"changes": changes})
+    return collected.model_copy(update={"onset": onset(calls, changes)})
+
+
+def found(*changes: RecentChange, worked_at: tuple[datetime, ...] = BEFORE) -> RecentDeployment:
+    deployment = recent_deployment(seen(*changes, worked_at=worked_at))
+    assert deployment is not None
+    return deployment
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        changed("UpdateFunctionCode"),
+        setting("code_sha256", "a", "b"),
+        setting("layers", "one", "two"),
+        changed(
+            "UpdateAlias",
+            alias="live",
+            settings=(SettingChange(name="function_version", before="7", after="8"),),
+        ),
+        changed("modified", source="configuration"),
+    ],
+)
+def test_a_change_of_what_is_run_in_the_hour_before_is_a_recent_deployment(
+    change: RecentChange,
+) -> None:
+    deployment = found(change)
+    assert deployment.is_code
+    assert deployment.at == change.at
+    assert "by ci at" in deployment.told
+
+
+def test_what_was_changed_earlier_or_after_the_first_failure_is_none() -> None:
+    for at in (ago(61), ago(-1)):
+        assert recent_deployment(seen(changed("UpdateFunctionCode", at=at))) is None
+
+
+def test_without_a_failure_nothing_came_before_it() -> None:
+    nothing_failed = evidence(invocation("success", at=ago(1)))
+    assert recent_deployment(nothing_failed) is None
+
+
+def test_what_the_service_itself_changed_is_none() -> None:
+    own = changed(
+        "UpdateFunctionConfiguration", is_own=True, settings=setting("timeout_s", 3, 6).settings
+    )
+    since = changed(id="change:since-before_change", settings=setting("timeout_s", 3, 6).settings)
+    assert recent_deployment(seen(own, since)) is None
+
+
+def test_making_a_function_is_none_and_neither_is_what_is_done_before_it_first_works() -> None:
+    making = (
+        changed("CreateFunction", at=ago(10), settings=setting("code_sha256", None, "a").settings),
+        changed("UpdateFunctionCode", at=ago(9)),
+        changed("CreateAlias", at=ago(8), alias="live"),
+    )
+    assert recent_deployment(seen(*making, worked_at=())) is None
+    assert recent_deployment(seen(*making, worked_at=(ago(1),))) is None
+
+
+def test_a_function_made_a_moment_ago_that_has_worked_can_be_broken_by_a_deployment() -> None:
+    made = changed("CreateFunction", at=ago(10))
+    release = changed("UpdateFunctionCode", at=ago(2))
+    assert found(made, release, worked_at=(ago(5),)).at == ago(2)
+
+
+def test_a_modification_nobody_can_explain_counts_only_where_something_worked_before_it() -> None:
+    modified = changed("modified", source="configuration")
+    assert recent_deployment(seen(modified, worked_at=())) is None
+    assert recent_deployment(seen(modified, worked_at=(ago(1),))) is None
+
+
+def test_a_setting_that_was_lowered_is_told_and_one_that_was_raised_is_not() -> None:
+    assert found(setting("timeout_s", 30, 3)).settings == ("timeout_s",)
+    assert found(setting("timeout_s", None, 3)).settings == ("timeout_s",)
+    raised = found(setting("timeout_s", 3, 30))
+    assert (raised.settings, raised.is_code) == ((), False)
+
+
+def test_variables_are_told_by_name_where_they_are_known() -> None:
+    removed = VariableChange(name="TABLE", kind="removed")
+    by_name = found(changed(variables=(removed,), writes_environment=True))
+    assert (by_name.variables, by_name.writes_environment) == (("TABLE",), False)
+    unknown = found(changed(writes_environment=True))
+    assert (unknown.variables, unknown.writes_environment) == ((), True)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        "UPDATE_IN_PROGRESS",
+        "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+        "DELETE_IN_PROGRESS",
+    ],
+)
+def test_a_stack_is_in_progress_while_something_of_it_is_being_made(status: str) -> None:
+    assert Stack(stack_id="arn:stack", name="shop", status=status).is_in_progress
+
+
+@pytest.mark.parametrize(
+    "status", ["REVIEW_IN_PROGRESS", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_FAILED"]
+)
+def test_a_stack_that_only_waits_or_has_ended_is_not_in_progress(status: str) -> None:
+    assert not Stack(stack_id="arn:stack", name="shop", status=status).is_in_progress

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from autorepair.domain.change import Change, MemorySetting
+from autorepair.domain.circumstances import Circumstances
+from autorepair.domain.decision import RefusalCode
+from autorepair.domain.diagnosis import RootCause
+from autorepair.domain.evidence import RecentDeployment
+from unit.deciding import BACK, LONGER, NOON, change, decided, setting, told
+from unit.logbook import diagnosed
+
+RUNNING = Circumstances(deployments=("its stack shop is UPDATE_IN_PROGRESS",))
+RELEASED = RecentDeployment(
+    at=NOON - timedelta(minutes=20), told="UpdateFunctionCode by ci at 11:40", is_code=True
+)
+LARGER = change(MemorySetting(memory_mb=256), MemorySetting(memory_mb=512))
+BY_A_DEPLOYMENT = [RootCause.BAD_DEPLOYMENT, RootCause.CODE_BUG]
+
+
+def configured_lately(**changes: object) -> RecentDeployment:
+    return RELEASED.model_copy(update={"is_code": False, **changes})
+
+
+@pytest.mark.parametrize("planned", [LONGER, setting("APP_MODE"), BACK])
+def test_in_the_middle_of_a_deployment_a_person_is_asked(planned: Change) -> None:
+    decision = decided(planned, circumstances=RUNNING)
+    assert told(decision) == ("ask", RefusalCode.DEPLOYMENT_RUNNING)
+    assert "shop is UPDATE_IN_PROGRESS" in decision.reason
+
+
+@pytest.mark.parametrize("cause", BY_A_DEPLOYMENT)
+@pytest.mark.parametrize("planned", [LONGER, BACK])
+def test_what_a_running_deployment_broke_is_left_to_its_own_rollback(
+    cause: RootCause, planned: Change
+) -> None:
+    decision = decided(planned, diagnosis=diagnosed(cause), circumstances=RUNNING)
+    assert told(decision) == ("decline", RefusalCode.DEPLOYMENT_RUNNING)
+
+
+def test_a_stack_that_cannot_be_read_makes_it_ask_and_say_so() -> None:
+    unread = Circumstances(unread_deployments="cloudformation:DescribeStacks was denied")
+    decision = decided(circumstances=unread)
+    assert told(decision) == ("ask", RefusalCode.DEPLOYMENT_RUNNING)
+    assert "DescribeStacks was denied" in decision.reason
+
+
+def test_a_running_deployment_is_told_before_all_else_that_makes_it_ask() -> None:
+    by_model = diagnosed(source="model", confidence=0.7)
+    decision = decided(diagnosis=by_model, circumstances=RUNNING)
+    assert told(decision) == ("ask", RefusalCode.DEPLOYMENT_RUNNING)
+
+
+@pytest.mark.parametrize("planned", [LONGER, LARGER, setting("APP_MODE")])
+def test_a_function_that_was_deployed_right_before_it_failed_is_asked_about(
+    planned: Change,
+) -> None:
+    decision = decided(planned, recent=RELEASED)
+    assert told(decision) == ("ask", RefusalCode.RECENT_DEPLOYMENT)
+    assert "UpdateFunctionCode by ci" in decision.reason
+
+
+@pytest.mark.parametrize("cause", BY_A_DEPLOYMENT)
+def test_what_a_recent_deployment_broke_is_no_matter_of_settings(cause: RootCause) -> None:
+    decision = decided(diagnosis=diagnosed(cause), recent=RELEASED)
+    assert told(decision) == ("decline", RefusalCode.RECENT_DEPLOYMENT)
+
+
+def test_a_recent_deployment_is_the_very_reason_to_take_a_version_back() -> None:
+    bad = diagnosed(RootCause.BAD_DEPLOYMENT)
+    assert told(decided(BACK, diagnosis=bad, recent=RELEASED)) == ("apply", None)
+
+
+def test_who_lowered_the_setting_an_hour_ago_is_asked_before_it_is_raised() -> None:
+    lowered = configured_lately(settings=("timeout_s",))
+    assert told(decided(LONGER, recent=lowered)) == ("ask", RefusalCode.RECENT_DEPLOYMENT)
+    assert told(decided(LARGER, recent=lowered)) == ("apply", None)
+
+
+def test_who_changed_the_variable_an_hour_ago_is_asked_before_it_is_set() -> None:
+    removed = configured_lately(variables=("APP_MODE",))
+    written = configured_lately(writes_environment=True)
+    asked = ("ask", RefusalCode.RECENT_DEPLOYMENT)
+    assert told(decided(setting("APP_MODE"), recent=removed)) == asked
+    assert told(decided(setting("OTHER"), recent=removed)) == ("apply", None)
+    assert told(decided(setting("OTHER"), recent=written)) == asked
+    assert told(decided(LONGER, recent=written)) == ("apply", None)
