@@ -90,6 +90,7 @@ def _judged(  # noqa: PLR0913 (a verdict rests on all of these)
             shortage=lacking.shortage,
             step=step,
             steps_allowed=policy.limits.steps_per_incident if isinstance(further, Change) else step,
+            looks_within=0,
         )
         if judgement.next != "wait":
             break

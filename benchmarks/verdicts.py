@@ -163,6 +163,7 @@ class _Draws:
                 shortage=Shortage.NONE,
                 step=1,
                 steps_allowed=1,
+                looks_within=0,
             )
             if judgement.next != "wait":
                 break
@@ -244,6 +245,7 @@ def _fewest(traffic: int, windows: int) -> int | None:
             shortage=Shortage.NONE,
             step=1,
             steps_allowed=1,
+            looks_within=0,
         )
         if judgement.verdict is Verdict.IMPROVED:
             return failures

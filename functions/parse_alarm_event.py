@@ -9,5 +9,5 @@ from autorepair.wiring import handler_for
 handler = handler_for(
     ParseAlarmEventInput,
     parse_alarm_event,
-    uses=("cloudwatch", "dynamodb", "events", "lambda", "ssm"),
+    uses=("cloudwatch", "dynamodb", "events", "lambda", "sns", "ssm"),
 )

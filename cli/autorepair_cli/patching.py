@@ -8,7 +8,7 @@ from autorepair.domain.audit import AuditRecord
 from autorepair.domain.change import Change, DeclaredSource, EnvironmentSetting
 from autorepair.domain.declared_reference import DeclaredReference
 from autorepair.domain.errors import AutoRepairError, NothingKeptError
-from autorepair.views.patch import Owner, kept_change, owner_of, patch_of
+from autorepair.views.patch import HANDED_OVER, Owner, kept_change, owner_of, patch_of
 from autorepair_cli.service import Service
 
 
@@ -23,11 +23,13 @@ def patch_text(service: Service, records: tuple[AuditRecord, ...]) -> str:
     """
     incident = records[0].entry.incident_id
     try:
-        change = kept_change(records)
+        kept = kept_change(records)
     except NothingKeptError as error:
         raise NothingKeptError(f"there is no patch of {incident}: {error}") from error
+    change = kept.change
     text = patch_of(change, owner=_owner(service, change), references=_references(service, change))
-    return f"# {incident}\n{text}"
+    warning = f"{HANDED_OVER}\n" if kept.is_handed_over else ""
+    return f"# {incident}\n{warning}{text}"
 
 
 def _owner(service: Service, change: Change) -> Owner | None:

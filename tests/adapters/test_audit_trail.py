@@ -130,12 +130,12 @@ def test_a_chain_that_keeps_moving_ends_in_an_error(account: Account) -> None:
     client: Any = account.clients._session.client("dynamodb")
     slept: list[float] = []
     with Stubber(client) as stubber:
-        for _ in range(10):
+        for _ in range(20):
             stubber.add_response("query", {"Items": []})
             stubber.add_client_error("put_item", "ConditionalCheckFailedException")
-        with pytest.raises(RecordConflictError, match="10 attempts"):
+        with pytest.raises(RecordConflictError, match="20 attempts"):
             DynamoAuditTrail(client, table=AUDIT_TABLE, sleep=slept.append).append(entry("a"))
-    assert len(slept) == 10
+    assert len(slept) == 20
 
 
 @pytest.mark.parametrize(

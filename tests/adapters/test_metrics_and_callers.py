@@ -116,6 +116,7 @@ def test_a_month_is_read_by_the_full_hour_and_only_what_traffic_is_reckoned_from
     by_name = {(s.metric_name, s.statistic): s for s in series}
     assert set(by_name) == {
         ("Invocations", "Sum"),
+        ("Errors", "Sum"),
         ("Duration", "Average"),
         ("ConcurrentExecutions", "Maximum"),
     }

@@ -98,7 +98,7 @@ def test_an_alarm_without_our_tag_is_left_alone_whatever_its_name(
 ) -> None:
     put_anothers(account, Tags=[{"Key": "managed-by", "Value": "somebody"}])
     assert own.put(wanted()) == "not ours"
-    assert own.fit_duration("orders", 6) is None
+    assert own.fit_duration("orders", before_s=3, after_s=6) is None
     assert own.remove(DURATION) == "not ours"
     assert standing(account)["Threshold"] == 100.0
 
@@ -108,14 +108,18 @@ def test_the_alarm_is_set_to_the_new_timeout_and_to_nothing_else(
 ) -> None:
     own.put(wanted())
     before = standing(account)
-    assert own.fit_duration("orders", 6) == Fit(alarm=DURATION, before_ms=2400, after_ms=4800)
+    assert own.fit_duration("orders", before_s=3, after_s=6) == Fit(
+        alarm=DURATION, before_ms=2400, after_ms=4800
+    )
     after = standing(account)
     assert after["Threshold"] == 4800
     moving = {"Threshold", "AlarmConfigurationUpdatedTimestamp", "StateUpdatedTimestamp"}
     assert {k: v for k, v in after.items() if k not in moving} == {
         k: v for k, v in before.items() if k not in moving
     }
-    assert own.fit_duration("orders", 900) == Fit(alarm=DURATION, before_ms=4800, after_ms=45_000)
+    assert own.fit_duration("orders", before_s=6, after_s=900) == Fit(
+        alarm=DURATION, before_ms=4800, after_ms=45_000
+    )
 
 
 def test_an_alarm_that_fits_is_not_written_again(
@@ -123,12 +127,27 @@ def test_an_alarm_that_fits_is_not_written_again(
 ) -> None:
     own.put(wanted())
     with actions_called(account) as called:
-        assert own.fit_duration("orders", 3) == Fit(alarm=DURATION, before_ms=2400, after_ms=2400)
+        assert own.fit_duration("orders", before_s=6, after_s=3) == Fit(
+            alarm=DURATION, before_ms=2400, after_ms=2400
+        )
     assert "cloudwatch:PutMetricAlarm" not in called
 
 
+def test_a_threshold_that_a_person_tuned_survives_a_repair_and_its_rollback(
+    account: Account, own: CloudWatchOwnAlarms
+) -> None:
+    own.put(wanted())
+    found = standing(account)
+    kept = {k: found[k] for k in ("MetricName", "Namespace", "Dimensions", "Period")}
+    put_anothers(account, **kept, Threshold=1500.0)
+    left = Fit(alarm=DURATION, before_ms=1500, after_ms=1500, is_others=True)
+    assert own.fit_duration("orders", before_s=3, after_s=6) == left
+    assert own.fit_duration("orders", before_s=6, after_s=3) == left
+    assert standing(account)["Threshold"] == 1500.0
+
+
 def test_a_function_without_an_alarm_has_none_to_fit(own: CloudWatchOwnAlarms) -> None:
-    assert own.fit_duration("orders", 6) is None
+    assert own.fit_duration("orders", before_s=3, after_s=6) is None
 
 
 @pytest.mark.parametrize("text", ["{", '{"duration_ms": "x"}'])
@@ -161,7 +180,7 @@ def test_the_adapter_calls_what_it_declares(account: Account, own: CloudWatchOwn
     # To put an alarm with a tag takes the right to tag it, without a call of its own.
     assert putting | {"cloudwatch:TagResource"} == permissions["put"]
     with actions_called(account) as fitting:
-        own.fit_duration("orders", 6)
+        own.fit_duration("orders", before_s=3, after_s=6)
     assert fitting == permissions["fit_duration"]
     with actions_called(account) as removing:
         own.remove(DURATION)

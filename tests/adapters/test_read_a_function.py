@@ -9,6 +9,7 @@ import botocore.session
 import pytest
 
 from adapters.account import ACCOUNT, ARN, ENV, SECRET, TARGET, Account, ScriptedLambda, raw
+from adapters.actions import actions_called
 from autorepair.aws.digests import Digester
 from autorepair.aws.functions import LambdaFunctions
 from autorepair.aws.reading import FINGERPRINTED, NOT_FINGERPRINTED, Reading
@@ -32,6 +33,29 @@ def test_a_function_is_read_with_its_tags_and_its_reserved_concurrency(account: 
     assert read.is_enrolled
     assert read.log_group == "/aws/lambda/orders"
     assert read.env_names == ("DATABASE_URL", "STAGE")
+
+
+def test_a_version_is_read_as_it_was_published_whatever_latest_became(account: Account) -> None:
+    account.make_function()
+    published = account.clients.lambda_.publish_version(FunctionName=ARN)["Version"]
+    before = functions(account).read(TARGET)
+    account.clients.lambda_.update_function_configuration(FunctionName=ARN, Timeout=9)
+    # One that has not asked for any digest yet.
+    digester = Digester(account.clients.kms, account.digest_key)
+    adapter = LambdaFunctions(account.clients.lambda_, digester, account.values)
+
+    with actions_called(account) as called:
+        read = adapter.read_version(TARGET, published)
+
+    assert (read.version, read.timeout_s, read.function_arn) == (published, 3, ARN)
+    assert read.env_digests == before.env_digests
+    assert called == LambdaFunctions.permissions["read_version"]
+
+
+def test_a_version_that_is_gone_is_not_found(account: Account) -> None:
+    account.make_function()
+    with pytest.raises(TargetNotFoundError, match=ARN):
+        functions(account).read_version(TARGET, "9")
 
 
 def test_a_function_that_is_gone_is_not_found(account: Account) -> None:

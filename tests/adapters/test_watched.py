@@ -155,6 +155,38 @@ def test_an_item_that_cannot_be_read_does_not_keep_back_the_rest(
     assert watches.repair_like(LARGER) == repair(LARGER)
 
 
+def test_what_cannot_be_read_or_has_expired_never_blocks_the_queue(
+    watches: DynamoWatches, account: Account
+) -> None:
+    for n in range(7):
+        watches.keep(outcome(f"odd{n}").model_copy(update={"due_at": NOW - timedelta(hours=2)}))
+    for n in range(7):
+        odd = "SET watched = :odd" if n < 4 else "SET expires_at = :past"
+        values = {":odd": {"S": "{}"}} if n < 4 else {":past": {"N": "1"}}
+        account.clients.dynamodb.update_item(
+            TableName=STATE_TABLE,
+            Key={"pk": {"S": f"incident#odd{n}"}, "sk": {"S": "watch#outcome"}},
+            UpdateExpression=odd,
+            ExpressionAttributeValues=values,
+        )
+    watches.keep(repair())
+    watches.keep(repair(LARGER, due_in=timedelta(minutes=1)))
+    found: list[object] = []
+    with pytest.raises(RecordUnreadableError, match="4 items"):
+        found.extend(one for one in watches.due(NOW + timedelta(hours=1), most=2))
+    assert found == [repair(), repair(LARGER, due_in=timedelta(minutes=1))]
+
+
+def test_what_is_looked_at_again_within_a_run_is_not_given_twice(watches: DynamoWatches) -> None:
+    watches.keep(repair())
+    watches.keep(repair(LARGER, due_in=timedelta(minutes=1)))
+    found = []
+    for one in watches.due(NOW + timedelta(hours=2), most=10):
+        found.append(one)
+        watches.look_again(one.model_copy(update={"due_at": NOW + timedelta(hours=1)}))
+    assert len(found) == 2
+
+
 def test_reconcile_does_not_take_a_watch_for_an_open_incident(
     watches: DynamoWatches, account: Account
 ) -> None:

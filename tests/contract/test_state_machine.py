@@ -19,7 +19,13 @@ import pytest
 from autorepair.aws.incident_state import KEPT_FOR
 from autorepair.domain import errors
 from autorepair.domain.decision import Decision
-from autorepair.domain.policy import MAX_VERIFICATION_S, ApprovalRules, Policy
+from autorepair.domain.policy import (
+    MAX_VERIFICATION_S,
+    ApprovalRules,
+    Policy,
+    VerificationRules,
+)
+from autorepair.steps.watch_window import LONGEST_UNSEEN_S
 from contract import asl_graph as graph
 
 ROOT = Path(__file__).parents[2]
@@ -306,6 +312,17 @@ def test_the_machine_outlasts_the_longest_approvals_and_verifications(
     # One step more may be asked for: a stale plan is made anew once.
     longest = (steps + 1) * longest_answer + steps * MAX_VERIFICATION_S
     assert longest < definition["TimeoutSeconds"] < 365 * 86_400
+
+
+def test_the_looks_at_a_change_fit_the_history_of_an_execution() -> None:
+    """It ends at 25,000 events: a wait, a task that is tried twice and a choice are 12 of them."""
+    windows = max(
+        m.le
+        for m in VerificationRules.model_fields["max_windows"].metadata
+        if getattr(m, "le", None) is not None
+    )
+    looks = windows + MAX_VERIFICATION_S // LONGEST_UNSEEN_S
+    assert Policy().limits.steps_per_incident * looks * 12 < 25_000
 
 
 def test_what_an_incident_left_is_kept_longer_than_its_execution_lasts(

@@ -250,6 +250,21 @@ def test_an_environment_has_its_deploy_time_values(
         assert value in map(str, parameter.get("AllowedValues", [value])), name
 
 
+def test_evidence_is_kept_longer_than_any_incident_lasts(definition: graph.Definition) -> None:
+    """Or what a repair is compared with is gone before its traffic has come."""
+    template = templates.load("stacks/main.yaml")
+    (rule,) = template["Resources"]["EvidenceBucket"]["Properties"]["LifecycleConfiguration"][
+        "Rules"
+    ]
+    condition, as_the_logs, otherwise = rule["ExpirationInDays"]["Fn::If"]
+    longest_days = definition["TimeoutSeconds"] / 86_400
+    assert as_the_logs == {"Ref": "LogRetentionDays"}
+    assert otherwise > longest_days
+    allowed = template["Parameters"]["LogRetentionDays"]["AllowedValues"]
+    long_enough = {one["Fn::Equals"][1] for one in template["Conditions"][condition]["Fn::Or"]}
+    assert long_enough == {str(days) for days in allowed if days > longest_days}
+
+
 def test_a_deployment_never_writes_over_a_policy_that_was_edited() -> None:
     """CloudFormation writes a resource whose properties differ from the last deployment's.
 

@@ -137,11 +137,14 @@ def test_nobody_answers_and_the_answer_after_that_is_refused(lab: Lab, tmp_path:
     assert "nobody answered in time" in run(lab, "show", line["incident_id"]).stdout
 
 
-def test_a_change_by_a_person_between_plan_and_write_makes_the_plan_anew(
+def test_a_change_by_a_person_between_plan_and_write_makes_the_plan_anew_and_is_asked_about(
     lab: Lab, tmp_path: Path
 ) -> None:
     meddle = {"at": "action_decided", "set": {"memory_mb": 192, "env": {"BY_HAND": "1"}}}
     break_one(lab, tmp_path, "meddled", policy={}, meddle=meddle)
+    incident = incident_of(lab, "meddled", key="is_waiting")["incident_id"]
+    assert "(BY_HAND)" in run(lab, "show", incident).stdout
+    assert run(lab, "approve", incident).returncode == 0
     line = incident_of(lab, "meddled", key="outcome")
     kinds = [
         record["entry"]["kind"]

@@ -76,7 +76,7 @@ def ends(lab: Lab, writes: Writes) -> dict[str, End]:
     """All of them at once, for most of the time is spent waiting."""
     assert not writes.by
     patients = [
-        admitted(lab, kind, name, meddle={"at": moment, "set": by_hand})
+        admitted(lab, kind, name, approval="approve", meddle={"at": moment, "set": by_hand})
         for name, (kind, moment, by_hand) in MEDDLED.items()
     ]
     before = [configuration(lab, patient) for patient in patients]
@@ -104,6 +104,9 @@ def test_what_a_person_changes_between_plan_and_write_is_kept_beside_the_repair(
     assert last(lab, end.patient, "repair_withheld").data["status"] == "stale"
     order = [one.kind for one in told]
     assert order.count("action_decided") == 2
+    asked = last(lab, end.patient, "action_decided")
+    assert (asked.data["action"], asked.data["refusal"]["code"]) == ("ask", "recent_deployment")
+    assert "its memory and its environment (ADDED)" in asked.summary
     assert order.count("repair_applied") == 1
     assert order.index("repair_withheld") < order.index("repair_planned")
 

@@ -120,6 +120,14 @@ class Stage:
             FunctionName=self.name, Name="live", FunctionVersion=version
         )
 
+    def divide(self, version: str) -> None:
+        """What a deployment does: half of the traffic goes to another version."""
+        self.lab.client("lambda").update_alias(
+            FunctionName=self.name,
+            Name="live",
+            RoutingConfig={"AdditionalVersionWeights": {version: 0.5}},
+        )
+
     def publish(self, code: str) -> str:
         theirs = self.lab.client("lambda")
         self._settle()

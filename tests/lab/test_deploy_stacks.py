@@ -299,6 +299,9 @@ def test_a_template_in_yaml_makes_a_bucket_with_its_settings(stage: Stage, tmp_p
     path = tmp_path / "t.yaml"
     path.write_text(yaml.safe_dump(template))
     stage.cfn.create_stack(StackName="bucket", TemplateBody=path.read_text())
+    stage.cfn.get_waiter("stack_create_complete").wait(
+        StackName="bucket", WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+    )
     resources = stage.cfn.describe_stack_resources(StackName="bucket")["StackResources"]
     bucket = resources[0]["PhysicalResourceId"]
     versioning = stage.client("s3").get_bucket_versioning(Bucket=bucket)

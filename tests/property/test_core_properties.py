@@ -290,6 +290,7 @@ def test_a_verdict_never_waits_for_ever_and_never_keeps_what_is_worse(
         shortage=shortage,
         step=step,
         steps_allowed=3,
+        looks_within=0,
     )
     assert judgement.next != "wait" or windows < rules.max_windows
     assert judgement.next != "step" or step < 3

@@ -62,7 +62,7 @@ def somebody_sets(world: World, *, at: datetime | None = None, **settings: objec
 
 
 def request(at: datetime, **facts: object) -> TrailEvent:
-    known = {"is_own", "writes_environment", "name", "alias"}
+    known = {"is_own", "is_deployment", "writes_environment", "name", "alias"}
     settings = {k: v for k, v in facts.items() if k not in known}
     plain = TrailEvent(
         id=f"event-{at:%H%M%S}",

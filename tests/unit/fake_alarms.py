@@ -87,18 +87,17 @@ class FakeOwnAlarms:
         self.duration_ms: dict[str, float] = {}
         self.error: Exception | None = None
 
-    def fit_duration(self, function_name: str, timeout_s: int) -> Fit | None:
+    def fit_duration(self, function_name: str, *, before_s: int, after_s: int) -> Fit | None:
         if self.error is not None:
             raise self.error
         before = self.duration_ms.get(function_name)
         if before is None:
             return None
-        self.duration_ms[function_name] = 800.0 * timeout_s
-        return Fit(
-            alarm=f"lambda-auto-repair-dev-{function_name}-duration",
-            before_ms=before,
-            after_ms=800.0 * timeout_s,
-        )
+        alarm = f"lambda-auto-repair-dev-{function_name}-duration"
+        if before not in {800.0 * before_s, 800.0 * after_s}:
+            return Fit(alarm=alarm, before_ms=before, after_ms=before, is_others=True)
+        self.duration_ms[function_name] = 800.0 * after_s
+        return Fit(alarm=alarm, before_ms=before, after_ms=800.0 * after_s)
 
 
 class FakeAdmissions:

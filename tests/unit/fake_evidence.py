@@ -96,6 +96,7 @@ def by_the_hour(
 
 CALLED_ONCE_A_DAY = (
     by_the_hour("Invocations", "Sum", *[1.0] * 30, hours_apart=24),
+    by_the_hour("Errors", "Sum", *[0.0] * 30, hours_apart=24),
     by_the_hour("Duration", "Average", *[2500.0] * 30, hours_apart=24),
     by_the_hour("ConcurrentExecutions", "Maximum", *[1.0] * 30, hours_apart=24),
 )

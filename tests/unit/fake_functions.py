@@ -68,6 +68,7 @@ class FakeFunctions:
 
     def __init__(self, *configurations: FunctionConfiguration) -> None:
         self.by_name = {c.function_name: c for c in configurations}
+        self.published: dict[str, FunctionConfiguration] = {}
         self.applied: list[Change] = []
         self.writes = 0
         self.refusals: list[Exception] = []
@@ -81,6 +82,13 @@ class FakeFunctions:
             return self.by_name[target.function_name]
         except KeyError:
             raise TargetNotFoundError(f"no function {target.function_name}") from None
+
+    def read_version(self, target: Target, version: str) -> FunctionConfiguration:
+        try:
+            found = self.published[version]
+        except KeyError:
+            raise TargetNotFoundError(f"{target.function_name} has no version {version}") from None
+        return found.model_copy(update={"version": version})
 
     def tags(self, target: Target) -> dict[str, str]:
         return self.read(target).tags
@@ -104,8 +112,12 @@ class FakeFunctions:
             if change.planned_on is None
             else change.planned_on == standing(current, change.before)
         )
-        if not is_as_planned:
-            raise StaleConfigurationError("something else than what is to be changed differs")
+        move = change.release
+        if not (is_as_planned or (move and self._led_here(current, change))):
+            if move is None or not move.is_back or move.published is None:
+                raise StaleConfigurationError("something else than what is to be changed differs")
+            # `$LATEST` is somebody else's: only the alias goes back.
+            after = moved_along(current, change)
         guard()
         self.by_name[change.target.function_name] = after
         self.writes += 1

@@ -159,3 +159,42 @@ def test_without_failures_or_a_log_nothing_is_found() -> None:
     log = Logbook()
     log.succeed(10, 20)
     assert find(log.evidence()) is None
+
+
+BACK = "callback called, waiting for event loop"
+
+
+def idling(last: str, *, at_s: float = 0.1) -> Evidence:
+    log = Logbook()
+    for _ in range(6):
+        log.call(200, says=[(0.05, "issuing badge"), (0.1, "badge stored")])
+    for _ in range(4):
+        log.time_out([(0.01, "issuing badge"), (0.05, "badge stored"), (at_s, last)])
+    return log.evidence()
+
+
+@pytest.mark.parametrize(
+    "last", [BACK, "handler returned", "returning 200", "done; event loop still has 1 open handle"]
+)
+def test_calls_that_handed_back_their_answer_and_idle_are_the_codes_fault(last: str) -> None:
+    diagnosis = diagnose(idling(last))
+    assert diagnosis.root_cause is RootCause.CODE_BUG
+    assert not diagnosis.is_repairable
+    assert diagnosis.need is None
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "calling http://ledger/post",
+        "waiting for ledger",
+        "badge stored",
+        "returning stock to shelf",
+    ],
+)
+def test_calls_whose_last_word_is_no_handing_back_are_not_said_to_idle(last: str) -> None:
+    assert diagnose(idling(last)).root_cause is not RootCause.CODE_BUG
+
+
+def test_calls_that_hand_back_their_answer_late_do_not_idle() -> None:
+    assert diagnose(idling(BACK, at_s=9.5)).root_cause is not RootCause.CODE_BUG

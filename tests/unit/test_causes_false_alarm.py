@@ -11,7 +11,7 @@ from autorepair.domain.diagnosis import Finding, RootCause
 from autorepair.domain.evidence import Evidence, Gap
 from unit.around import series, with_metrics
 from unit.failing_words import alarm, measured
-from unit.logbook import Logbook
+from unit.logbook import START, Logbook
 
 BAND = "Thresholds Crossed: 2 out of the last 2 datapoints was greater than the upper thresholds"
 NO_DATA = (
@@ -204,3 +204,43 @@ def test_a_business_that_falls_off_beside_a_function_that_is_well_may_be_true(me
     evidence = alarmed(well(), metric_name=metric, namespace="Shop/Business")
     assert find(evidence) is None
     assert diagnose(evidence).root_cause is RootCause.INSUFFICIENT_EVIDENCE
+
+
+def month_end(*, pace_ms: int = 26, slips: int = 300, duration_ms: float = 4200) -> Evidence:
+    log = Logbook(timeout_s=10)
+    for n in range(10):
+        log.call(1400, says=[(0.01, f"payroll slips={40 + n}"), (1.0, "26 ms per slip")])
+        log.now = START + timedelta(minutes=n + 1)
+    began = log.now
+    says = [(0.01, f"payroll slips={slips}"), (1.0, f"{pace_ms} ms per slip")]
+    log.call(duration_ms, says=says)
+    values = [1400.0] * 10 + [duration_ms]
+    counted = [m for m in measured(log.evidence()).metrics if m.metric_name != "Duration"]
+    metrics = (*counted, series("Duration", "Maximum", values))
+    evidence = with_metrics(log.evidence(), *metrics)
+    raised = alarm(log.now, metric_name="Duration", kind="anomaly", reason=BAND)
+    return evidence.model_copy(
+        update={"alarm": raised.model_copy(update={"evaluated_from": began})}
+    )
+
+
+def test_a_run_that_did_more_at_the_usual_pace_is_a_false_alarm() -> None:
+    assert find(month_end(slips=150)) is not None
+    diagnosis = diagnose(month_end(slips=150))
+    assert diagnosis.root_cause is RootCause.FALSE_ALARM
+    assert diagnosis.need is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pace_ms": 90, "slips": 45},
+        {"slips": 48},
+        {"slips": 340, "duration_ms": 9000},
+        {"pace_ms": 40, "slips": 100},
+    ],
+)
+def test_a_slower_pace_untold_time_or_a_near_limit_is_no_false_alarm(
+    changes: dict[str, float],
+) -> None:
+    assert find(month_end(**changes)) is None  # type: ignore[arg-type] # a table of single changes

@@ -103,3 +103,57 @@ def test_a_fresh_environment_that_fails_at_once_needs_space() -> None:
 
 def test_one_or_two_failures_of_one_environment_may_be_of_large_jobs() -> None:
     assert needs_space(fills(["small"] * 9, ["large"] * 2))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "on /tmp used {mb} of 512 MB",
+        "disk /tmp usage: {mb}/512 MB",
+        "now /tmp is {n}% full",
+        "{left} MB free on /tmp",
+        "tmp: {mb}MB of 512MB used",
+    ],
+)
+def test_a_use_told_beside_the_whole_or_by_the_rest_climbs_as_well(told: str) -> None:
+    log = Logbook()
+    for stream in ("a", "b"):
+        log.enter(stream)
+        good = [told.format(n=5 * n, mb=17 * n + 1, left=512 - 17 * n) for n in range(1, 30)]
+        fills(good, [told.format(n=100, mb=511, left=1)] * 3, log=log)
+    assert is_for_people(log)
+
+
+@pytest.mark.parametrize(
+    "told", ["job done, /tmp used {mb} of 512 MB", "unpacking, /tmp used {mb} of 512 MB"]
+)
+def test_a_use_beside_the_whole_that_goes_up_and_down_is_of_the_jobs(told: str) -> None:
+    good = [told.format(mb=mb) for mb in (80, 300, 90, 410, 70, 350)]
+    assert needs_space(fills(good, [told.format(mb=512)] * 4))
+
+
+def test_what_one_job_fills_while_it_runs_is_its_own() -> None:
+    log = Logbook()
+    for _ in range(2):
+        steps = [(0.1 * n, f"now /tmp used {100 * n} of 512 MB") for n in range(1, 5)]
+        log.call(900, says=steps)
+    log.fail(PYTHON)
+    assert needs_space(log)
+
+
+def test_a_size_that_rises_and_begins_anew_with_each_environment_is_no_jobs() -> None:
+    log = Logbook()
+    for stream in ("a", "b"):
+        log.enter(stream)
+        good = [f"render output dir holds {20 * n} MB" for n in range(1, 10)]
+        fills(good, ["render output dir holds 200 MB"] * 2, log=log)
+    assert is_for_people(log)
+
+
+def test_jobs_that_go_on_growing_in_the_next_environment_need_space() -> None:
+    log = Logbook()
+    for stream, first in (("a", 100), ("b", 300)):
+        log.enter(stream)
+        good = [f"unpacking archive of {first + 20 * n} MB" for n in range(9)]
+        fills(good, [f"unpacking archive of {640 + first} MB"] * 2, log=log)
+    assert needs_space(log)

@@ -104,3 +104,45 @@ def test_a_count_of_turns_that_goes_up_and_up_is_a_loop_at_a_constant_rate() -> 
     assert is_loop(find(steady))
     mixed = [f"node depth={n}" for n in (3, 18, 4, 17, 3, 19, 2, 18)]
     assert find(with_alarm(busy(*mixed, invocations=[60] * 20), "Invocations")) is None
+
+
+TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/profiles/stream/2025-11-03T08:12:44.101"
+LINEAR = [1] * 6 + [120 + 90 * n for n in range(20)]
+
+
+def written(
+    *, key: str = "user#118", more: int = 1, source: str = TABLE, minutes: list[int] = LINEAR
+) -> Evidence:
+    log = Logbook()
+    for n in range(12):
+        name = key.format(n=n)
+        came, went = f"MODIFY {name} visits={40 * n}", f"updateItem {name} visits={40 * n + more}"
+        log.call(90, says=[(0.01, came), (0.03, went)])
+    evidence = with_metrics(
+        log.evidence(), series("Invocations", "Sum", [float(v) for v in minutes])
+    )
+    source_ = EventSource(kind="dynamodb", source=source)
+    return evidence.model_copy(update={"event_sources": (source_,)})
+
+
+def test_a_count_that_comes_back_in_the_change_of_its_own_record_is_a_loop() -> None:
+    finding = find(written())
+    assert is_loop(finding)
+    assert finding is not None
+    assert not finding.is_repairable
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"key": "user#{n}"},
+        {"more": 0},
+        {"more": 7},
+        {"source": QUEUE},
+        {"minutes": [30] * 25},
+    ],
+)
+def test_other_keys_other_counts_another_source_or_steady_traffic_are_no_way_back(
+    changes: dict[str, object],
+) -> None:
+    assert find(written(**changes)) is None  # type: ignore[arg-type] # a table of single changes

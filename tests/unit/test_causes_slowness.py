@@ -203,3 +203,21 @@ def test_a_slow_service_does_not_explain_other_failures() -> None:
     for _ in range(8):
         log.fail("[ERROR] TypeError: no\nTraceback")
     assert find(log.evidence()) is None
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "INFO TomcatWebServer -- Started OrdersApplication in {s} seconds",
+        "INFO Started OrdersApplication in {s} seconds (process running for {s})",
+        "request server: JVM running for {s} s",
+        "http service startup took {s} seconds",
+    ],
+)
+def test_the_time_that_a_framework_takes_to_start_is_the_functions_own(says: str) -> None:
+    assert find(rising(lambda ms: says.format(s=(ms - 60) / 1000)).evidence()) is None
+
+
+def test_a_job_that_somebody_else_started_is_theirs_all_the_same() -> None:
+    log = rising(lambda ms: f"remote job started; response after {(ms - 60) / 1000} seconds")
+    assert find(log.evidence()) is not None

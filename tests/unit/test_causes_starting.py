@@ -175,3 +175,19 @@ def test_without_cut_starts_nothing_is_found() -> None:
     log.time_out()
     assert find(log.evidence()) is None
     assert find(Logbook().evidence()) is None
+
+
+@pytest.mark.parametrize("is_json", [False, True])
+def test_a_start_that_is_made_again_within_the_invocation_is_counted_once(*, is_json: bool) -> None:
+    finding = find(cut_starts(*SPRING, count=9, is_json=is_json).evidence())
+    assert finding is not None
+    assert finding.why.startswith("9 cold starts were cut")
+
+
+def test_starts_that_were_cut_twice_in_one_environment_are_two() -> None:
+    log = cut_starts(*SPRING, count=1)
+    log.now += timedelta(seconds=10)
+    log.write(_report(9998.0, "init", is_json=False))
+    finding = find(log.evidence())
+    assert finding is not None
+    assert finding.why.startswith("2 cold starts were cut")

@@ -16,13 +16,16 @@ from autorepair.domain.change import (
     TimeoutSetting,
 )
 from autorepair.domain.cost import CostEstimate, estimated, most_affordable
+from autorepair.domain.measured_traffic import measured_traffic
 from autorepair.domain.prices import PRICES_OF, PRICES_USD, is_listed, memory_usd, storage_usd
 from autorepair.domain.traffic import Traffic
 from autorepair.views.cost import cost_in_words
 from autorepair.views.story import story_of
 from autorepair.views.texts import CHINESE
 from autorepair.views.traffic import traffic_in_words
-from unit.builders import decision
+from unit.builders import decision, invocations
+from unit.fake_evidence import by_the_hour
+from unit.fakes import NOW
 from unit.logbook import START, TARGET, configured, summed_up
 
 BUSY = Traffic(
@@ -63,6 +66,20 @@ def test_more_memory_costs_its_gb_seconds() -> None:
     assert cost(MEMORY).usd_per_million == pytest.approx(16.67)
     assert "512 MB more for calls of 2 s" in cost(MEMORY).basis
     assert "3,000,000 calls a month, as in the last 30 days" in cost(MEMORY).basis
+
+
+def test_what_only_dies_early_is_priced_as_if_it_ran_until_the_timeout() -> None:
+    hours = (
+        by_the_hour("Invocations", "Sum", 1400.0),
+        by_the_hour("Errors", "Sum", 1400.0),
+        by_the_hour("Duration", "Average", 300.0),
+    )
+    dead = invocations(8, "out_of_memory", duration_ms=300.0)
+    traffic = measured_traffic(hours, (), dead, until=NOW)
+    # 0.5 GB x 60 s x 1,400 x 720 calls x 0.0000166667 USD
+    dying = cost(MEMORY, traffic, timeout_s=60)
+    assert dying.added_usd_month == pytest.approx(504.0)
+    assert "at most 60 s" in dying.basis
 
 
 def test_on_arm_it_costs_a_fifth_less() -> None:

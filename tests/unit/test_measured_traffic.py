@@ -68,6 +68,7 @@ def test_silence_that_lasts_until_now_counts() -> None:
 def test_hours_with_many_calls_weigh_more_in_the_mean() -> None:
     hours = (
         by_the_hour("Invocations", "Sum", 1.0, 3.0),
+        by_the_hour("Errors", "Sum", 0.0, 0.0),
         by_the_hour("Duration", "Average", 1000.0, 2000.0),
     )
     assert measured_traffic(hours, (), (), until=NOW).mean_ms == pytest.approx(1750)
@@ -83,6 +84,31 @@ def test_calls_that_succeed_tell_how_long_it_takes_where_most_are_killed_early()
         *invocations(1, "success", duration_ms=2000.0),
     )
     assert measured_traffic(hours, (), seen, until=NOW).mean_ms == pytest.approx(2000)
+
+
+DIES_EARLY = invocations(8, "out_of_memory", duration_ms=300.0)
+
+
+def test_where_nothing_is_known_to_have_succeeded_no_duration_is_known() -> None:
+    hours = (
+        by_the_hour("Invocations", "Sum", 700.0, 1400.0),
+        by_the_hour("Duration", "Average", 300.0, 300.0),
+    )
+    all_failed = by_the_hour("Errors", "Sum", 700.0, 1400.0)
+    for known in (hours, (*hours, all_failed)):
+        traffic = measured_traffic(known, (), DIES_EARLY, until=NOW)
+        assert traffic.mean_ms is None
+        assert traffic.invocations_month is not None
+
+
+def test_hours_in_which_calls_succeeded_bound_what_one_takes() -> None:
+    hours = (
+        by_the_hour("Invocations", "Sum", 10.0, 100.0),
+        by_the_hour("Errors", "Sum", 5.0, 100.0),
+        by_the_hour("Duration", "Average", 1000.0, 300.0),
+    )
+    # 10 s were spent in the first hour, all of them perhaps by the five calls that succeeded.
+    assert measured_traffic(hours, (), DIES_EARLY, until=NOW).mean_ms == pytest.approx(2000)
 
 
 def test_the_initialisation_is_billed_too() -> None:

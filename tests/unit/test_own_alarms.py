@@ -12,7 +12,7 @@ from autorepair.domain.failure import Undo
 from autorepair.domain.incident import Outcome
 from autorepair.domain.own_alarms import Enrollable, Thresholds, alarms_for, filter_for
 from autorepair.domain.verification import Verdict
-from autorepair.steps.own_alarms import fit_own_alarms
+from autorepair.steps.own_alarms import fit_own_alarms, fit_to_others
 from autorepair.steps.roll_back_repair import RollBackRepairInput, roll_back_repair
 from autorepair.steps.undoing import undo_remembered
 from autorepair.views.message import result_message
@@ -158,8 +158,39 @@ def test_whoever_cleans_up_behind_a_failure_sets_the_alarm_back_too(
     assert (found, world.own_alarms.duration_ms[NAME]) == (undone, 2400)
 
 
-def test_what_is_left_to_whoever_changed_the_function_keeps_its_alarm() -> None:
+def left_to_others(world: World, **theirs: object) -> str:
+    world.functions.by_name[NAME] = configuration(**theirs)
+    found, reason = undo_remembered(applied(), INCIDENT, world.ports, ahead=lambda _: None)
+    assert found == "handed_over"
+    return reason
+
+
+@pytest.mark.parametrize(("timeout_s", "expected"), [(9, 7200), (2, 1600)])
+def test_the_alarm_follows_whoever_the_function_is_left_to(timeout_s: int, expected: float) -> None:
     world = watched(world_under(), 4800)
-    world.functions.by_name[NAME] = configuration(timeout_s=9)
-    undo_remembered(applied(), INCIDENT, world.ports, ahead=lambda _: None)
+    left_to_others(world, timeout_s=timeout_s)
+    assert world.own_alarms.duration_ms[NAME] == expected
+
+
+def test_where_they_left_the_timeout_alone_so_is_the_alarm() -> None:
+    world = watched(world_under(), 4800)
+    world.own_alarms.error = DENIED
+    assert "duration alarm" not in left_to_others(world, timeout_s=6, memory_mb=512)
+
+
+def test_of_a_function_that_is_gone_no_alarm_is_set() -> None:
+    world = watched(world_under(), 4800)
+    del world.functions.by_name[NAME]
+    assert fit_to_others(change(is_applied=True), INCIDENT, world.ports) == ()
     assert world.own_alarms.duration_ms[NAME] == 4800
+
+
+def test_a_threshold_that_a_person_tuned_survives_the_repair_and_its_rollback() -> None:
+    world = watched(world_under(), 1500)
+    done = executed(world)
+    (note,) = done.notes
+    assert "stays at 1500 ms" in note
+    assert f"autorepair enrol {NAME}" in note
+    assert "stays at 1500 ms" in rolled_back(world)
+    assert world.own_alarms.duration_ms[NAME] == 1500
+    assert len(fitted(world)) == 2

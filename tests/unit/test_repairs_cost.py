@@ -153,6 +153,20 @@ def test_a_longer_timeout_that_fills_the_reservation_is_declined_with_the_figure
     assert told(enough) == ("apply", None)
 
 
+def test_the_steps_of_an_incident_take_their_room_together() -> None:
+    origin = Change(target=TARGET, before=LONGER[0], after=LONGER[1], planned_on="f0")
+    further = (TimeoutSetting(timeout_s=20), TimeoutSetting(timeout_s=30))
+    history = CLEAN.model_copy(update={"origin": origin})
+    # 5 calls a second x 20 s more since the first step, beside 20 at once
+    full = configured(timeout_s=20, reserved_concurrency=119)
+    assert told(decided(further, configuration=full)) == ("apply", None)
+    decision = decided(further, configuration=full, history=history)
+    assert told(decision) == ("decline", RefusalCode.NO_HEADROOM)
+    assert "20 s more may take 120 at once" in decision.reason
+    enough = configured(timeout_s=20, reserved_concurrency=120)
+    assert told(decided(further, configuration=enough, history=history)) == ("apply", None)
+
+
 def test_without_a_reservation_the_account_has_to_hold_it_and_keeps_a_hundred_for_others() -> None:
     full = decided(LONGER, account=AccountConcurrency(limit=200, unreserved=169))
     assert told(full) == ("apply", None), "in a small account half of it is kept"
@@ -308,6 +322,28 @@ def test_a_timeout_is_no_longer_than_there_is_room_for() -> None:
     assert isinstance(refusal, Refusal)
     assert refusal.code is RefusalCode.NO_HEADROOM
     assert "its reservation leaves 25" in refusal.why
+
+
+def test_no_step_goes_beyond_what_there_was_room_for_before_the_first() -> None:
+    roomy = configured(reserved_concurrency=75)
+    paths: list[int] = []
+    origin: Change | None = None
+    for _ in range(3):
+        present = paths[-1] if paths else roomy.timeout_s
+        need = TimeoutNeed(duration_ms=present * 2000, basis="doubled")
+        change = planned(
+            diagnosed(RootCause.TIMEOUT_TOO_LOW, need),
+            configuration=roomy.model_copy(update={"timeout_s": present}),
+            origin=origin,
+        )
+        if isinstance(change, Refusal):
+            assert change.code is RefusalCode.NO_HEADROOM
+            break
+        assert isinstance(change.after, TimeoutSetting)
+        paths.append(change.after.timeout_s)
+        origin = change.after_step(origin)
+    # 55 at once are free, which 5 calls a second fill in 11 s more than the first 10.
+    assert paths == [20]
 
 
 def test_storage_is_no_larger_than_the_cap_pays_for() -> None:

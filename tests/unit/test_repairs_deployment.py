@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from autorepair.domain.change import Change, MemorySetting
-from autorepair.domain.circumstances import Circumstances
+from autorepair.domain.circumstances import ChangedSince, Circumstances
 from autorepair.domain.decision import RefusalCode
 from autorepair.domain.diagnosis import RootCause
 from autorepair.domain.evidence import RecentDeployment
@@ -87,3 +87,31 @@ def test_who_changed_the_variable_an_hour_ago_is_asked_before_it_is_set() -> Non
     assert told(decided(setting("OTHER"), recent=removed)) == ("apply", None)
     assert told(decided(setting("OTHER"), recent=written)) == asked
     assert told(decided(LONGER, recent=written)) == ("apply", None)
+
+
+CODE_SINCE = Circumstances(changed_since=ChangedSince(told="its code", is_code=True))
+MEMORY_SINCE = Circumstances(changed_since=ChangedSince(told="its memory", is_code=False))
+
+
+@pytest.mark.parametrize("since", [CODE_SINCE, MEMORY_SINCE])
+@pytest.mark.parametrize("planned", [LONGER, LARGER, setting("APP_MODE")])
+def test_what_is_not_the_function_that_was_diagnosed_any_more_is_asked_about(
+    planned: Change, since: Circumstances
+) -> None:
+    decision = decided(planned, circumstances=since)
+    assert told(decision) == ("ask", RefusalCode.RECENT_DEPLOYMENT)
+    assert since.changed_since is not None
+    assert f"somebody has changed {since.changed_since.told}" in decision.reason
+
+
+@pytest.mark.parametrize("cause", BY_A_DEPLOYMENT)
+def test_what_a_deployment_broke_is_left_to_the_one_that_came_after_it(cause: RootCause) -> None:
+    decision = decided(diagnosis=diagnosed(cause), circumstances=CODE_SINCE)
+    assert told(decision) == ("decline", RefusalCode.RECENT_DEPLOYMENT)
+    lesser = decided(diagnosis=diagnosed(cause), circumstances=MEMORY_SINCE)
+    assert told(lesser) == ("ask", RefusalCode.RECENT_DEPLOYMENT)
+
+
+def test_new_code_that_no_alias_leads_to_does_not_keep_a_version_from_being_taken_back() -> None:
+    bad = diagnosed(RootCause.BAD_DEPLOYMENT)
+    assert told(decided(BACK, diagnosis=bad, circumstances=CODE_SINCE)) == ("apply", None)

@@ -8,6 +8,7 @@ import pytest
 
 from autorepair.domain.change import (
     Absent,
+    AliasMove,
     AliasSetting,
     Change,
     DeclaredSource,
@@ -117,6 +118,24 @@ def test_only_a_request_for_the_setting_itself_is_a_write_of_it(
     assert last_write(others, after, since=since) is None
     assert last_write([*others, own[name]], after, since=since) == own[name]
     assert last_write([own[name]], after, since=at) is None
+
+
+@pytest.mark.parametrize(
+    ("on", "timeout_s", "expected"),
+    [("1", 6, "before"), ("2", 3, "after"), ("0", 6, "unknown"), (None, 6, "unknown")],
+)
+def test_of_a_released_change_the_alias_tells_whatever_latest_says(
+    on: str | None, timeout_s: int, expected: str
+) -> None:
+    move = AliasMove(alias="live", former="1", published="2")
+    made = change(*PAIRS[0]).model_copy(update={"release": move})
+    assert standing_of(configuration(alias_version=on, timeout_s=timeout_s), made) == expected
+
+
+def test_a_released_change_that_was_never_made_is_judged_by_the_version_the_alias_is_on() -> None:
+    made = change(*PAIRS[0]).model_copy(update={"release": AliasMove(alias="live", former="1")})
+    of_version = configuration(alias_version="2", version="2", timeout_s=6)
+    assert standing_of(of_version, made) == "after"
 
 
 def test_an_alias_of_another_name_is_another_setting() -> None:

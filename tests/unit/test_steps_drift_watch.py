@@ -151,27 +151,6 @@ def test_the_request_of_the_repair_itself_adopts_nothing() -> None:
     assert only_closed(world)
 
 
-def test_a_value_beyond_the_repair_has_adopted_it() -> None:
-    world = repaired()
-    somebody_sets(world, timeout_s=30)
-    look(world)
-    assert last(world) is RecordKind.REPAIR_ADOPTED
-    assert drift(world).now == "timeout 30 s"
-
-
-def test_beyond_goes_down_where_the_repair_did() -> None:
-    made = Change(
-        target=TARGET,
-        before=ReservedConcurrencySetting(reserved_concurrency=20),
-        after=ReservedConcurrencySetting(reserved_concurrency=10),
-        planned_on="x",
-    )
-    world = World(functions=FakeFunctions(configuration(reserved_concurrency=5)))
-    world.watches.keep(watched(made))
-    look(world)
-    assert last(world) is RecordKind.REPAIR_ADOPTED
-
-
 @pytest.mark.parametrize("timeout_s", [2, 5])
 def test_another_value_ends_the_watch_without_a_message(timeout_s: int) -> None:
     world = repaired()
@@ -425,9 +404,11 @@ def test_an_alias_moved_back_to_its_version_has_lost_the_repair_that_was_publish
     move = AliasMove(alias="live", former="1", published="2")
     made = change().model_copy(update={"release": move})
     world = World(functions=FakeFunctions(configuration(timeout_s=6, alias_version="1")))
+    world.functions.published["1"] = configuration()
     world.watches.keep(watched(made))
     look(world)
     assert last(world) is RecordKind.REPAIR_REVERTED
+    assert drift(world).now == "timeout 3 s"
 
 
 def test_a_watch_taken_over_by_a_newer_incident_is_not_ended_by_the_older_look() -> None:

@@ -198,10 +198,12 @@ def test_a_retry_of_the_same_window_does_not_send_it_again() -> None:
     with pytest.raises(TransientServiceError):
         verified(world)
     world.audit.fails_on = None
+    world.clock.advance(30)
     result = verified(world)
     assert len(world.probes.sent) == 1
     assert [one.outcome for one in result.probes] == ["unanswered"]
     assert "the answer to a probe was lost" in result.reason
+    assert result.probes[0].at < world.clock.now()
     assert world.kinds(INCIDENT) == [RecordKind.PROBE_SENT, RecordKind.REPAIR_VERIFIED]
 
 
@@ -232,6 +234,38 @@ def test_of_a_probe_without_an_answer_a_success_is_left_out_in_its_place() -> No
     ]
     world.clock.advance(60)
     assert verified(world, verification=first).after.invocations == 2
+
+
+def test_a_probe_whose_answer_was_lost_is_never_what_proves_a_repair() -> None:
+    """The step dies after the probe, and the probe is the only call that was long enough."""
+    fast = since(6, "success", duration_ms=200.0)
+    world = probing(*fast[:3])
+    world.audit.fails_on = RecordKind.REPAIR_VERIFIED
+    with pytest.raises(TransientServiceError):
+        verified(world)
+    world.audit.fails_on = None
+    (own,) = since(1, request_id="own", duration_ms=3500.0, started_at=world.clock.now())
+    world.clock.advance(30)
+    world.logs.invocations = [*fast[:3], own]
+    waiting = verified(world)
+    # What a customer's call did since may stand before the probe in the log.
+    late = [one.model_copy(update={"started_at": own.started_at}) for one in fast[3:]]
+    world.logs.invocations = [*fast[:3], *late, own]
+    result = verified(world, verification=waiting)
+    assert result.verdict is Verdict.INSUFFICIENT_TRAFFIC
+    assert (result.after.invocations, result.after.rescued) == (6, 0)
+
+
+@pytest.mark.parametrize("status", ["timeout", "unfinished"])
+def test_a_probe_without_an_answer_that_did_not_succeed_is_no_traffic_either(status: str) -> None:
+    world = probing()
+    world.probes.error = TransientServiceError("the connection broke")
+    first = verified(world)
+    own = since(1, status)[0].model_copy(update={"started_at": first.probes[0].at})
+    world.logs.invocations = [own]
+    world.clock.advance(60)
+    after = verified(world, verification=first).after
+    assert (after.invocations, after.pending) == (0, 0)
 
 
 @pytest.mark.parametrize(

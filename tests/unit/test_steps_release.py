@@ -114,7 +114,6 @@ def test_the_undo_says_where_the_alias_is_and_what_stays() -> None:
     [
         configuration(alias_version="9", timeout_s=6),
         configuration(alias_version=None, timeout_s=6),
-        configuration(alias_version="8", timeout_s=6, memory_mb=512),
     ],
 )
 def test_the_undo_touches_nothing_of_a_persons(theirs: FunctionConfiguration) -> None:

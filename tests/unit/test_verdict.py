@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 
 from autorepair.domain.policy import VerificationRules
-from autorepair.domain.verdict import Judgement, judge
+from autorepair.domain.verdict import Judgement, harm_lately, judge
 from autorepair.domain.verification import Shortage, TrafficSample, Verdict
 
 ALL_FAILED = TrafficSample(invocations=6, failures=6, same_cause=6)
+RULES = VerificationRules()
 
 
 def seen(
@@ -36,6 +37,7 @@ def judged(
     is_partial: bool = False,
     shortage: Shortage = Shortage.NONE,
     step: int = 1,
+    looks_within: int = 0,
     **rules: object,
 ) -> Judgement:
     return judge(
@@ -48,6 +50,7 @@ def judged(
         shortage=shortage,
         step=step,
         steps_allowed=3,
+        looks_within=looks_within,
     )
 
 
@@ -272,3 +275,25 @@ def test_a_new_kind_of_failure_is_weighed_against_chance_and_against_how_many_ki
 def test_what_has_not_ended_takes_nothing_from_the_other_counts() -> None:
     sample = seen(8, 2, pending=3, rescued=1, calls=9, throttled=1, unseen=1)
     assert sample.at_worst == seen(11, 5, rescued=1, calls=9, throttled=1, unseen=1)
+
+
+def test_looks_into_a_window_share_its_level_so_that_many_are_not_wrong_oftener() -> None:
+    before, after = seen(40, 6), seen(40, 17)
+    alone, shared = judged(after, before), judged(after, before, looks_within=84)
+    assert (alone.verdict, shared.verdict) == (Verdict.WORSE, Verdict.UNCHANGED)
+    told_at = [
+        next(n for n in range(21) if harm_lately(before, seen(20, n), rules=RULES, looks_within=m))
+        for m in (1, 12, 84)
+    ]
+    assert told_at == sorted(set(told_at))
+    assert told_at[-1] < 20
+
+
+def test_a_look_into_a_window_tells_harm_only() -> None:
+    before = seen(40, 6)
+    for lately in (seen(40), seen(40, 6), seen(3, 3)):
+        assert harm_lately(before, lately, rules=RULES, looks_within=12) is None
+    harm = harm_lately(before, seen(20, 20), rules=RULES, looks_within=12)
+    assert harm is not None
+    assert told(harm) == (Verdict.WORSE, "roll_back")
+    assert harm.reason == "lately more fail: 6 of 40 failed before, 20 of 20 since"

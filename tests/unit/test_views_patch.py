@@ -25,8 +25,9 @@ from autorepair.domain.change import (
 )
 from autorepair.domain.declared_reference import DeclaredReference
 from autorepair.domain.errors import NothingKeptError
-from autorepair.views.patch import Owner, kept_change, owner_of, patch_of, permanent_snippet
-from unit.builders import TARGET, applied, change, rollback
+from autorepair.domain.verification import Verdict
+from autorepair.views.patch import Kept, Owner, kept_change, owner_of, patch_of, permanent_snippet
+from unit.builders import TARGET, applied, change, rollback, verification
 from unit.fakes import NOW
 
 OWNER = Owner(stack="shop-prod", logical_id="Invoices")
@@ -178,7 +179,10 @@ def test_a_repair_that_was_published_is_the_functions_property_too() -> None:
     release = AliasMove(alias="live", former="1", published="2")
     lines = permanent_snippet(to(TimeoutSetting(timeout_s=12), release))
     assert lines[0] == "Timeout: 12"
-    assert "moves the alias live there" in lines[1]
+    told = " ".join(line.removeprefix("# ") for line in lines[1:])
+    assert "A version for this Lambda function exists ( 2 )" in told
+    assert "together with a change of the code or of the function's Description" in told
+    assert "publishes nothing" in told
 
 
 def records(*said: tuple[RecordKind, dict[str, Any]]) -> tuple[AuditRecord, ...]:
@@ -206,7 +210,7 @@ APPLIED = (RecordKind.REPAIR_APPLIED, applied().as_json())
 
 @pytest.mark.parametrize("outcome", ["repaired", "unverified"])
 def test_what_an_incident_kept_is_what_it_applied(outcome: str) -> None:
-    assert kept_change(records(APPLIED, closed(outcome))) == applied().change
+    assert kept_change(records(APPLIED, closed(outcome))) == Kept(change=change(is_applied=True))
 
 
 def test_of_several_steps_the_sum_is_kept() -> None:
@@ -219,13 +223,31 @@ def test_of_several_steps_the_sum_is_kept() -> None:
     )
     further = ChangeRecord(status="applied", reason="r", change=second, step=2, origin=first)
     told = (RecordKind.REPAIR_APPLIED, further.as_json())
-    found = kept_change(records(APPLIED, told, closed("repaired")))
+    found = kept_change(records(APPLIED, told, closed("repaired"))).change
     assert (found.before, found.after) == (first.before, second.after)
+
+
+OVERTAKEN = (
+    RecordKind.REPAIR_VERIFIED,
+    verification(verdict=Verdict.OVERTAKEN).as_json(),
+)
+
+
+@pytest.mark.parametrize("written", [APPLIED, (RecordKind.REPAIR_OVERTAKEN, APPLIED[1])])
+def test_what_was_left_to_somebody_else_has_a_patch_that_may_not_be_needed(
+    written: tuple[RecordKind, dict[str, Any]],
+) -> None:
+    found = kept_change(records(written, OVERTAKEN, closed("escalated")))
+    assert found == Kept(change=change(is_applied=True), is_handed_over=True)
 
 
 @pytest.mark.parametrize(
     ("said", "why"),
     [
+        (
+            [APPLIED, OVERTAKEN, (RecordKind.ROLLBACK_DONE, {}), closed("escalated")],
+            "keeps no change",
+        ),
         ([APPLIED], "has not ended"),
         ([closed("escalated")], "ended as escalated"),
         ([APPLIED, closed("failed")], "ended as failed"),
@@ -234,7 +256,7 @@ def test_of_several_steps_the_sum_is_kept() -> None:
             "ended as unverified and keeps no change",
         ),
         (
-            [APPLIED, (RecordKind.REPAIR_OVERTAKEN, {}), closed("unverified")],
+            [APPLIED, (RecordKind.REPAIR_OVERTAKEN, APPLIED[1]), closed("unverified")],
             "keeps no change",
         ),
     ],

@@ -45,11 +45,16 @@ class Trail:
     """
 
     def __init__(
-        self, account_id: str, region: str, function_of: Callable[[str], str | None]
+        self,
+        account_id: str,
+        region: str,
+        function_of: Callable[[str], str | None],
+        role_of: Callable[[str], str],
     ) -> None:
         self._account_id = account_id
         self._region = region
         self._function_of = function_of
+        self._role_of = role_of
         self._events: list[dict[str, Any]] = []
         self._lock = threading.Lock()
 
@@ -69,7 +74,7 @@ class Trail:
         principal = {
             "type": "AssumedRole" if is_function else "IAMUser",
             "principalId": f"AIDALAB:{user}",
-            "arn": f"arn:aws:sts::{self._account_id}:assumed-role/{user}/{user}"
+            "arn": f"arn:aws:sts::{self._account_id}:assumed-role/{self._role_of(user)}/{user}"
             if is_function
             else f"arn:aws:iam::{self._account_id}:user/{user}",
             "accountId": self._account_id,

@@ -139,6 +139,12 @@ class FunctionStore:
             raise self.not_found(name, qualifier)
         return self.functions[name]
 
+    def role_name(self, name: str) -> str:
+        """What the execution role of a function is called; for one that is gone, the function."""
+        function = self.functions.get(name)
+        role = "" if function is None else str(function.latest.config.get("Role", ""))
+        return role.rpartition("/")[2] or name
+
     def not_found(self, name: str, qualifier: str = "") -> CallRefusedError:
         """The error for a function or version that does not exist."""
         arn = self.arn(name) + (f":{qualifier}" if qualifier else "")

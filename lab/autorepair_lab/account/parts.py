@@ -73,7 +73,7 @@ class Parts:
         self.event_calls = EventCalls(self.bus)
         self.inbox = Inbox()
         self.bedrock = BedrockScript()
-        self.trail = Trail(account_id, region, self.invoker.function_of)
+        self.trail = Trail(account_id, region, self.invoker.function_of, self.store.role_name)
         self._http_stages = HttpStages(account_id, region)
         self._log_reads = LogReads(self.log_writer)
         self._retire = lambda name: runtime().retire(name)

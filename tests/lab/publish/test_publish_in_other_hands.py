@@ -9,6 +9,7 @@ from autorepair.domain.errors import (
     ChangeRefusedError,
     StaleConfigurationError,
 )
+from autorepair.domain.standing import runs_on
 from lab.publish_support import AFTER_S, BEFORE_S, KilledError, Stage, forward
 
 
@@ -71,25 +72,47 @@ def test_a_deployment_that_publishes_meanwhile_has_overtaken(stage: Stage) -> No
     assert stage.live_timeout_s == AFTER_S
 
 
-@pytest.mark.parametrize("what", ["alias", "latest", "weights"])
+@pytest.mark.parametrize("what", ["alias", "weights"])
 def test_on_the_way_back_nothing_of_a_persons_is_touched(stage: Stage, what: str) -> None:
     done = forward(stage)
     client = stage.lab.client("lambda")
     if what == "alias":
         stage.move(stage.publish("theirs = 2\n"))
-    elif what == "latest":
-        stage.update(MemorySize=512)
     else:
-        client.update_alias(
-            FunctionName=stage.name,
-            Name="live",
-            RoutingConfig={"AdditionalVersionWeights": {"1": 0.5}},
-        )
+        stage.divide("1")
     found = (stage.live, client.get_function_configuration(FunctionName=stage.name)["RevisionId"])
     with pytest.raises(StaleConfigurationError):
         stage.functions.apply(done.inverse())
     now = (stage.live, client.get_function_configuration(FunctionName=stage.name)["RevisionId"])
     assert now == found
+
+
+@pytest.mark.parametrize("fatal", ["", "UpdateAlias"])
+def test_on_the_way_back_the_alias_goes_alone_where_latest_is_a_persons(
+    stage: Stage, fatal: str
+) -> None:
+    done = forward(stage)
+    stage.update(MemorySize=512)
+    if fatal:
+        stage.arm()
+        stage.meddle[fatal] = lambda: stage.arm(1, "after")
+        with pytest.raises(KilledError):
+            stage.functions.apply(done.inverse())
+        stage.arm()
+    made = stage.functions.apply(done.inverse())
+    assert (stage.timeout_s, stage.live, stage.live_timeout_s) == (AFTER_S, "1", BEFORE_S)
+    assert (made.memory_mb, made.alias_version) == (512, "1")
+
+
+def test_an_alias_that_a_person_divides_right_after_the_move_has_been_moved(stage: Stage) -> None:
+    def divide_next() -> None:
+        stage.meddle["GetAlias"] = lambda: stage.divide("1")
+
+    stage.meddle["UpdateAlias"] = divide_next
+    done = forward(stage)
+    assert done.release is not None
+    assert (done.release.published, stage.live, stage.timeout_s) == ("2", "2+1", AFTER_S)
+    assert not runs_on(stage.read(), done)
 
 
 def test_an_alias_moved_by_a_person_after_a_cut_leaves_latest_as_it_was(stage: Stage) -> None:

@@ -62,7 +62,14 @@ _NOTED = (
     "principal",
     "statementid",
 )
+# How CloudTrail names them, as who has invoked a call and as where it came from.
+_DEPLOYING = {"cloudformation.amazonaws.com", "codedeploy.amazonaws.com"}
 _LONGEST_NOTE, _LONGEST_PART = 400, 120
+# Who runs a step: the step's own role, in a session that Lambda names after the step's function.
+_STEP_AT_WORK = re.compile(
+    rf"arn:[a-z-]+:sts::(?P<account>\d{{12}}):assumed-role/(?P<role>[^/]+)/"
+    rf"{SERVICE_PREFIX}(?P<step>[a-z-]+)-[a-z]+"
+)
 
 
 class CloudTrailChangeLog:
@@ -149,12 +156,32 @@ def _trail_event(event: EventTypeDef, target: Target) -> TrailEvent | None:
         at=event["EventTime"],
         name=_API_VERSION.sub("", event.get("EventName", "?")),
         principal=principal,
-        is_own=str(principal).rpartition("/")[2].startswith(SERVICE_PREFIX),
+        is_own=_is_own(str(principal), target.account_id),
+        is_deployment=_is_deployment(told),
         settings=_settings(parameters) | _network(parameters) | _code(told),
         writes_environment="environment" in parameters,
         alias=_alias(event.get("EventName", ""), parameters),
         note=_note(parameters, told.get("responseElements") or {}),
     )
+
+
+def _is_deployment(told: Mapping[str, Any]) -> bool:
+    """Whether a service that deploys has sent it: with its caller's rights, or by a role's."""
+    by = (told.get("userIdentity") or {}).get("invokedBy")
+    return bool({by, told.get("sourceIPAddress")} & _DEPLOYING)
+
+
+def _is_own(principal: str, account_id: str) -> bool:
+    """Whether a step of this service did it.
+
+    Whoever takes a role on may call the session what they like, so the role has to be the step's:
+    CloudFormation names it `{stack}-{logical id}-{suffix}`.
+    """
+    found = _STEP_AT_WORK.fullmatch(principal)
+    if found is None or found["account"] != account_id:
+        return False
+    logical_id = "".join(word.capitalize() for word in found["step"].split("-")) + "Role"
+    return f"-{logical_id}-" in found["role"]
 
 
 def _is_about(parameters: Mapping[str, Any], target: Target) -> bool:

@@ -51,6 +51,7 @@ class LambdaFunctions:
 
     permissions: ClassVar[Mapping[str, frozenset[str]]] = {
         "read": _DESCRIBE,
+        "read_version": frozenset({READ, "kms:GenerateMac"}),
         "tags": frozenset({"lambda:ListTags"}),
         "apply": _DESCRIBE
         | {WRITE}
@@ -86,6 +87,16 @@ class LambdaFunctions:
             AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be read.
         """
         return self._described(self._latest.reading(target.function_arn), target)
+
+    def read_version(self, target: Target, version: str) -> FunctionConfiguration:
+        """Read the configuration of a published version: its settings, no tags nor reservation.
+
+        Raises:
+            TargetNotFoundError: There is no such version.
+            AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be read.
+        """
+        reading = self._latest.reading(target.function_arn, version)
+        return reading.configuration(self._digester, tags={}, reserved_concurrency=None)
 
     def tags(self, target: Target) -> dict[str, str]:
         """Read the function's tags: one call, where `read` takes three.

@@ -34,6 +34,7 @@ _WANTED = (
 # Each costs; these are what a month's traffic is reckoned from.
 _WANTED_BY_THE_HOUR = (
     ("Invocations", "Sum"),
+    ("Errors", "Sum"),
     ("Duration", "Average"),
     ("ConcurrentExecutions", "Maximum"),
 )

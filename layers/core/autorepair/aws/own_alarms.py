@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -89,10 +90,12 @@ class CloudWatchOwnAlarms:
                 "deploy again, the main stack writes it"
             ) from error
 
-    def fit_duration(self, function_name: str, timeout_s: int) -> Fit | None:
-        """Set the function's own duration alarm to a timeout (seconds).
+    def fit_duration(self, function_name: str, *, before_s: int, after_s: int) -> Fit | None:
+        """Set the function's own duration alarm from one timeout to another (seconds).
 
-        None: there is none that is the service's own, or it watches no threshold any more.
+        A threshold that is not the one for the timeout before was tuned by a person, or is of
+        another deployment's figures: it is left as it is. None:
+        there is none that is the service's own, or it watches no threshold any more.
 
         Raises:
             AccessDeniedError, TransientServiceError, ConfigurationError: It could not be set.
@@ -102,9 +105,13 @@ class CloudWatchOwnAlarms:
         if found is None or "Threshold" not in found or not self._is_own(found):
             return None
         before_ms = float(found["Threshold"])
-        after_ms = self.thresholds().duration_for(timeout_s)
-        if after_ms != before_ms:
-            self._put(_request(found) | {"Threshold": after_ms})
+        thresholds = self.thresholds()
+        after_ms = thresholds.duration_for(after_s)
+        if math.isclose(before_ms, after_ms):
+            return Fit(alarm=name, before_ms=before_ms, after_ms=before_ms)
+        if not math.isclose(before_ms, thresholds.duration_for(before_s)):
+            return Fit(alarm=name, before_ms=before_ms, after_ms=before_ms, is_others=True)
+        self._put(_request(found) | {"Threshold": after_ms})
         return Fit(alarm=name, before_ms=before_ms, after_ms=after_ms)
 
     def put(self, alarm: OwnAlarm) -> Put:

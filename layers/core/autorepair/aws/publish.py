@@ -91,21 +91,37 @@ class Publisher:
     def back(self, change: Change, move: AliasMove, edits: Edits, guard: Guard) -> Reading:
         """Move the alias back and restore `$LATEST`; gives its reading.
 
-        Nothing is touched unless both are as this service left them. Only where the move was cut
-        short, so that it is not known whether the alias was moved at all, is `$LATEST` restored
-        beside an alias that is somewhere else by now.
+        The alias comes first: traffic runs on its version, whatever is done to `$LATEST`. That is
+        restored only as far as it is this service's; where it is not, the reading shows what there
+        is instead. Where the alias is somewhere else, nothing is touched, unless the move was cut
+        short, so that it is not known whether the alias was moved at all: then `$LATEST` is
+        restored all the same.
 
         Raises:
-            StaleConfigurationError: The alias, or `$LATEST`, is somebody else's by now.
+            StaleConfigurationError: The alias is somebody else's by now, or of a move that was cut
+                short `$LATEST` is.
             AutoRepairError: As for `Functions.apply`.
         """
-        is_cut_short = change.planned_on is None
-        here = self._believed(change.target, move) if is_cut_short else self._where(change.target)
+        if change.planned_on is None:
+            return self._back_from_a_cut(change, move, edits, guard)
+        here = self._where(change.target)
+        if here != move.former:
+            if here is None or here != move.published:
+                raise self._elsewhere(change.target, move, here)
+            self._move_alias(change.target, move, here, move.former, guard)
+        try:
+            return self._latest.swapped(change, edits, guard=guard)
+        except StaleConfigurationError:
+            return self._latest.settled(change.target)
+
+    def _back_from_a_cut(
+        self, change: Change, move: AliasMove, edits: Edits, guard: Guard
+    ) -> Reading:
+        here = self._believed(change.target, move)
         if here != move.former:
             reading = self._latest.settled(change.target)
-            if not self._is_ours(here, change, move, edits, reading):
-                if is_cut_short:
-                    self._put_back(lambda: self._latest.swapped(change, edits, guard=guard))
+            if not self._is_ours(here, move, edits, reading):
+                self._put_back(lambda: self._latest.swapped(change, edits, guard=guard))
                 raise self._elsewhere(change.target, move, here)
             edits.require_planned_on(reading)
             self._move_alias(change.target, move, str(here), move.former, guard)
@@ -121,17 +137,13 @@ class Publisher:
             here = self._where(target)
         return here
 
-    def _is_ours(
-        self, here: str | None, change: Change, move: AliasMove, edits: Edits, reading: Reading
-    ) -> bool:
-        """Whether the alias is where this repair may have put it."""
+    def _is_ours(self, here: str | None, move: AliasMove, edits: Edits, reading: Reading) -> bool:
+        """Whether the alias is where a repair that was cut short may have put it."""
         if here is None:
             return False
-        if move.published is not None:
-            return here == move.published
         if here in move.passed:
             return True
-        version = self._latest.reading(change.target.function_arn, here)
+        version = self._latest.reading(reading.arn, here)
         return edits.holds(reading, edits.before) and not version.differences(reading)
 
     def _done_already(
@@ -256,7 +268,7 @@ class Publisher:
             obstacle = self._beside.write(target.function_arn, before, after, guard)
             here = self._where(target)
             if obstacle is None:
-                self._shown(target, move, start, end, here)
+                self._shown(target, move, start, here)
                 return
             if here == end:
                 return
@@ -266,10 +278,11 @@ class Publisher:
                 raise self._elsewhere(target, move, here)
         raise obstacle or StaleConfigurationError(f"{target.function_arn} kept moving")
 
-    def _shown(
-        self, target: Target, move: AliasMove, start: str, end: str, here: str | None
-    ) -> None:
-        """Wait until a reading shows the move that Lambda has accepted."""
+    def _shown(self, target: Target, move: AliasMove, start: str, here: str | None) -> None:
+        """Wait until a reading shows the move that Lambda has accepted.
+
+        Where somebody has moved it on since, it was made all the same, and is theirs to judge.
+        """
         pauses = self._latest.pauses()
         while here == start and next(pauses, False):
             here = self._where(target)
@@ -278,8 +291,6 @@ class Publisher:
                 f"Lambda has moved the alias {move.alias} of {target.function_arn} and shows it "
                 f"on version {start} still; the same call may work a moment later"
             )
-        if here != end:
-            raise self._elsewhere(target, move, here)
 
     def _put_back(self, put_back: Callable[[], object]) -> None:
         """Restore `$LATEST`, unless it is somebody else's by now, or was never written."""

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from autorepair.aws.errors import AWS_FAILURES, code_of, translated
 from autorepair.domain.configuration import FunctionConfiguration
-from autorepair.domain.deployment import Stack
+from autorepair.domain.deployment import STACK_TAGS, Stack
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_cloudformation.type_defs import StackTypeDef
 
 _ACTION = "cloudformation:DescribeStacks"
-# CloudFormation tags what it makes with both; the id outlives a stack of the same name.
-_STACK_TAGS = ("aws:cloudformation:stack-id", "aws:cloudformation:stack-name")
 _INVALID = "ValidationError"
 
 
@@ -35,7 +33,7 @@ class CloudFormationStacks:
         Raises:
             AccessDeniedError, TransientServiceError, ConfigurationError: They cannot be read.
         """
-        named = next((configuration.tags[t] for t in _STACK_TAGS if t in configuration.tags), None)
+        named = next((configuration.tags[t] for t in STACK_TAGS if t in configuration.tags), None)
         own = None if named is None else self._described(named)
         if own is None:
             return ()

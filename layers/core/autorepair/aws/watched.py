@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _INDEX = "unsettled"
 _KIND = "watch"
+_MOST_KEYS = 2000
+"""In one run: each may take a read, of some ten milliseconds."""
 _WATCHED: TypeAdapter[WatchedRepair | WatchedOutcome] = TypeAdapter(Watched)
 
 
@@ -81,24 +83,47 @@ class DynamoWatches:
     def due(self, by: datetime, *, most: int) -> Iterator[WatchedRepair | WatchedOutcome]:
         """Give what is due by a moment, that which waits longest first; may lag by a moment.
 
+        What cannot be read or has expired stays in the index and is passed over, page by page, or
+        it would keep all others from ever being seen.
+
         Raises:
             RecordUnreadableError: Of some item, after all others were given.
             AccessDeniedError, TransientServiceError, ConfigurationError: They cannot be read.
         """
-        with aws_call("dynamodb:Query", f"table {self._table}, index {_INDEX}"):
-            keys = self._dynamodb.query(
-                TableName=self._table,
-                IndexName=_INDEX,
-                KeyConditionExpression="unsettled = :kind AND since <= :by",
-                ExpressionAttributeValues={":kind": {"S": _KIND}, ":by": {"S": _text(by)}},
-                Limit=most,
-            )["Items"]
         readable = ReadableItems(_watched)
-        for key in keys:
-            item = self._get({"pk": key["pk"], "sk": key["sk"]})
-            if item is not None:
-                yield from readable.read(item)
+        given = 0
+        for key in self._keys(by, page=most):
+            item = self._get(key)
+            if item is None:
+                continue
+            for watched in readable.read(item):
+                given += 1
+                yield watched
+            if given >= most:
+                break
         readable.report()
+
+    def _keys(self, by: datetime, *, page: int) -> Iterator[dict[str, AttributeValueTypeDef]]:
+        """Give the keys of what is due, each once: what was looked at may be due again by then."""
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": _INDEX,
+            "KeyConditionExpression": "unsettled = :kind AND since <= :by",
+            "ExpressionAttributeValues": {":kind": {"S": _KIND}, ":by": {"S": _text(by)}},
+            "Limit": page,
+        }
+        seen: set[tuple[str, str]] = set()
+        while len(seen) < _MOST_KEYS:
+            with aws_call("dynamodb:Query", f"table {self._table}, index {_INDEX}"):
+                answer = self._dynamodb.query(**request)
+            for key in answer["Items"]:
+                name = key["pk"]["S"], key["sk"]["S"]
+                if name not in seen:
+                    seen.add(name)
+                    yield {"pk": key["pk"], "sk": key["sk"]}
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def look_again(self, watched: WatchedRepair | WatchedOutcome) -> None:
         """Keep what a look has found, unless the watch has ended or is another incident's by now.

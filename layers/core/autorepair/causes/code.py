@@ -8,6 +8,7 @@ from collections import defaultdict
 from autorepair.causes.cause import Cause, Reach
 from autorepair.causes.handled import as_failed
 from autorepair.causes.limits import share_of_failures, weighed_down
+from autorepair.causes.open_calls import idle_of
 from autorepair.causes.witnesses import (
     is_exception,
     last_words,
@@ -99,7 +100,27 @@ _Told = tuple[_Signature, LogLine]
 
 
 def _diagnose(evidence: Evidence) -> Finding | None:
-    return _of_forbidden_kind(evidence) or _of_any_kind(evidence) or _of_handled(evidence)
+    ways = (_of_forbidden_kind, _of_idling, _of_any_kind, _of_handled)
+    return next((finding for way in ways if (finding := way(evidence)) is not None), None)
+
+
+def _of_idling(evidence: Evidence) -> Finding | None:
+    """Find calls that had handed back their answer, and then idled until they were cut."""
+    idle = idle_of(evidence)
+    share = share_of_failures(evidence, len(idle.calls))
+    if len(idle.calls) < _FEW or share < _LEAST_SHARE:
+        return None
+    return Finding(
+        cause=RootCause.CODE_BUG,
+        confidence=weighed_down(_LIKELY, share),
+        why=(
+            f"{len(idle.calls)} of {len(evidence.failures)} failed invocations say that their work "
+            "is done and handed back, and idle until they are cut: the code leaves something open "
+            "(a timer, a connection, a promise), and a longer timeout only idles longer"
+        ),
+        cites=latest(idle.calls),
+        is_repairable=False,
+    )
 
 
 def _of_handled(evidence: Evidence) -> Finding | None:
@@ -257,7 +278,7 @@ CODE_BUG = Cause(
     signal=(
         "Most failures end with the same exception at the same place, of a kind that says the "
         "code did what its language forbids: a wrong type, a missing key or index, a null, a "
-        "division by zero."
+        "division by zero; or they say that their answer is handed back, and idle until the cut."
     ),
     proof=(
         "The runtime itself reports the exception that left the handler; the same place on most "

@@ -8,6 +8,7 @@ from statistics import mean, median
 
 from autorepair.causes.cause import Cause, Reach
 from autorepair.causes.limits import timeout_ms
+from autorepair.causes.piecework import is_more_of_the_same
 from autorepair.causes.recursion import grows
 from autorepair.causes.witnesses import words_of
 from autorepair.domain.diagnosis import Finding, RootCause
@@ -73,7 +74,7 @@ def _diagnose(evidence: Evidence) -> Finding | None:
     alarm = evidence.alarm
     if alarm is None or not _counts(evidence) or not _is_well(evidence):
         return None
-    for way in (_set_by_hand, _missing_data, _busy, _slow_as_ever, _something_else):
+    for way in (_set_by_hand, _missing_data, _busy, _slow_as_ever, _more_to_do, _something_else):
         finding = way(evidence, alarm)
         if finding is not None:
             return finding
@@ -159,6 +160,23 @@ def _slow_as_ever(evidence: Evidence, alarm: Alarm) -> Finding | None:
     )
 
 
+def _more_to_do(evidence: Evidence, alarm: Alarm) -> Finding | None:
+    """A longer run that did more, each piece as fast as ever, and stays far from the timeout."""
+    if alarm.metric_name not in _TIMES or _has_trouble(evidence):
+        return None
+    series = evidence.metric("Duration", "Maximum")
+    if series is None or not is_more_of_the_same(evidence, _breach_from(alarm, series)):
+        return None
+    if _longest_ms(evidence) > _FAR_FROM_CUT * timeout_ms(evidence):
+        return None
+    return _finding(
+        evidence,
+        _LIKELY,
+        "there was more to do than usual, each piece took as long as ever by the log's own count, "
+        f"and the timeout of {evidence.configuration.timeout_s} s is far away",
+    )
+
+
 def _something_else(evidence: Evidence, alarm: Alarm) -> Finding | None:
     """Any other alarm, where neither the metrics nor the log know of any trouble."""
     was_edited = any(change.event.startswith(_ALARM_EVENTS) for change in evidence.changes)
@@ -217,10 +235,15 @@ def _is_level(values: list[float]) -> bool:
 
 
 def _is_near_cut(evidence: Evidence) -> bool:
+    return _longest_ms(evidence) > _NEARLY_FULL * timeout_ms(evidence)
+
+
+def _longest_ms(evidence: Evidence) -> float:
+    """Give the longest duration, by the metrics or by the log."""
     series = evidence.metric("Duration", "Maximum")
     longest = max((value for _, value in series.points), default=0.0) if series else 0.0
     logged = max((i.duration_ms or 0.0 for i in evidence.invocations), default=0.0)
-    return max(longest, logged) > _NEARLY_FULL * timeout_ms(evidence)
+    return max(longest, logged)
 
 
 def _is_behind(evidence: Evidence) -> bool:
@@ -272,8 +295,8 @@ FALSE_ALARM = Cause(
     label=RootCause.FALSE_ALARM,
     signal=(
         "An alarm, and neither an error nor a throttle nor a duration that changed: a peak beyond "
-        "a learned band, missing data counted as breaching, a threshold that never fitted, a state "
-        "set by hand."
+        "a learned band, more to do at the usual pace, missing data counted as breaching, a "
+        "threshold that never fitted, a state set by hand."
     ),
     proof=(
         "Lambda's own counts say that everybody was served, as fast as before; the alarm's reason "

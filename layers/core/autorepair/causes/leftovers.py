@@ -46,13 +46,32 @@ _FILES = re.compile(
     r"|\b(?:tmp|temp|scratch)_?(?:dir_?)?(?:files?|entries)(?:_?count)?[\"']?\s?[=:]\s?(\d{1,9})",
     re.IGNORECASE,
 )
+# "18 of 512 MB", "1.2 GB/2 GB", "34% used", "180 MB free": the use beside the whole, or the rest.
+_OF_WHOLE = re.compile(
+    r"(?<![\w.])(\d{1,9}(?:\.\d{1,3})?) ?(?:([KMG])i?B)? ?(?:out of|of|/) ?"
+    r"\d{1,9}(?:\.\d{1,3})? ?([KMG])i?B",
+    re.IGNORECASE,
+)
+_PERCENT = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,3})?) ?%")
+_FREE_BEHIND = re.compile(
+    r"(?<![\w.])(\d{1,9}(?:\.\d{1,3})?) ?[KMG]i?B (?:is |are )?(?:still )?"
+    r"(?:free|left|available|remaining)",
+    re.IGNORECASE,
+)
+_ABOUT_DISK = re.compile(_PLACE, re.IGNORECASE)
+_TAKEN = re.compile(
+    r"\b(?:used|usage|in use|full|taken|filled|occupied)\b|used(?=[A-Z_\"])", re.IGNORECASE
+)
+_REST = re.compile(r"free|left|avail|remain", re.IGNORECASE)
+_IN_MB = {"k": 1 / 1024, "m": 1.0, "g": 1024.0}
 
 
 def are_left_behind(evidence: Evidence, failed: tuple[Invocation, ...]) -> bool:
     """Whether files of earlier jobs fill the disk, and not the job at hand.
 
-    Either the use of /tmp that the log tells climbs from job to job in each environment, or
-    environments do well at first, fail at last with no larger job, and none fails from the start.
+    Either the use of /tmp that the log tells climbs from job to job in each environment, or what it
+    tells by any name does so and begins anew with the next one, or environments do well at first,
+    fail at last with no larger job, and none fails from the start.
     """
     failing = {i.request_id for i in failed}
     lives: dict[str, list[Invocation]] = {}
@@ -63,6 +82,8 @@ def are_left_behind(evidence: Evidence, failed: tuple[Invocation, ...]) -> bool:
     lines = lines_of(evidence)
     climbs = [_climbs(life, lines) for life in ended]
     if climbs and all(climb is True for climb in climbs):
+        return True
+    if _begins_anew(ended, lines):
         return True
     if any(climb is False for climb in climbs) or not ended:
         return False
@@ -82,16 +103,76 @@ def _fills_up(life: list[Invocation], failing: set[str], *, alone: bool) -> bool
 def _climbs(life: list[Invocation], lines: dict[str, list[LogLine]]) -> bool | None:
     """Whether the told use of the disk climbs over an environment's life; None if untold."""
     said = [line.message[:_LOOKED_AT] for i in life for line in lines.get(i.request_id, [])]
-    named = [value for text in said for name, value in sizes_mb(text) if _USED.search(name)]
+    # What stands behind "of" is the whole disk.
+    named = [
+        value
+        for text in said
+        for name, value in sizes_mb(text)
+        if _USED.search(name) and not name.endswith(" of")
+    ]
+    # The last word of each job: what grows while one job runs is its own.
+    last = [_last_use(lines.get(i.request_id, [])) for i in life]
+    of_whole = [use for use, _ in last if use is not None]
+    share = [percent for _, percent in last if percent is not None]
     behind = [float(m[1]) for text in said for m in _USED_BEHIND.finditer(text)]
     files = [float(m[1] or m[2] or m[3]) for text in said if (m := _FILES.search(text)) is not None]
-    told = [values for values in (named, behind, files) if len(values) >= _STEPS]
-    if any(_has_climbed(values) for values in told):
+    told = [v for v in (named, behind, files, of_whole, share) if len(v) >= _STEPS]
+    if any(_has_climbed(values) for values in told) or _has_run_low(life, lines):
         return True
     if any(_rises_with_every_job(values) for values in _by_name(life, lines)):
         return True
     # A count of files may be of this job's; a use that goes up and down is emptied in between.
-    return False if len(named) >= _STEPS or len(behind) >= _STEPS else None
+    return False if any(len(v) >= _STEPS for v in (named, behind, of_whole)) else None
+
+
+def _last_use(own: list[LogLine]) -> tuple[float | None, float | None]:
+    """Give the use of the disk in MB and in percent that a job told last; None where it did not."""
+    use = percent = None
+    for line in own:
+        text = line.message[:_LOOKED_AT]
+        if not (_ABOUT_DISK.search(text) and _TAKEN.search(text)) or _REST.search(text):
+            continue
+        for match in _OF_WHOLE.finditer(text):
+            use = float(match[1]) * _IN_MB[(match[2] or match[3]).lower()]
+        for match in _PERCENT.finditer(text):
+            percent = float(match[1])
+    return use, percent
+
+
+def _has_run_low(life: list[Invocation], lines: dict[str, list[LogLine]]) -> bool:
+    """Whether the space left on the disk, where jobs tell it, is less with each of them."""
+    left = [
+        float(told[-1])
+        for i in life
+        if (told := [free for line in lines.get(i.request_id, []) for free in _free_in(line)])
+    ]
+    falls = all(later <= earlier for earlier, later in pairwise(left))
+    return len(left) >= _STEPS and falls and left[0] >= _LEAST_CLIMB * max(left[-1], 1.0)
+
+
+def _free_in(line: LogLine) -> list[str]:
+    text = line.message[:_LOOKED_AT]
+    return _FREE_BEHIND.findall(text) if _ABOUT_DISK.search(text) else []
+
+
+def _begins_anew(ended: list[list[Invocation]], lines: dict[str, list[LogLine]]) -> bool:
+    """Whether a told size rises through each environment and is low again in the next.
+
+    Then it is not the job that grows, by whatever name it goes: the next job would be as large.
+    """
+    ordered = sorted(ended, key=lambda life: life[0].started_at)
+    if len(ordered) < _SEVERAL_LIVES or any(
+        later[0].started_at < earlier[-1].started_at for earlier, later in pairwise(ordered)
+    ):
+        return False
+    told = [_told_by_name(life, lines) for life in ordered]
+    return any(
+        all(_rises_with_every_job(values.get(name, [])) for values in told)
+        and all(
+            _LEAST_CLIMB * later[name][0] <= earlier[name][-1] for earlier, later in pairwise(told)
+        )
+        for name in told[0]
+    )
 
 
 def _has_climbed(told: list[float]) -> bool:
@@ -100,16 +181,23 @@ def _has_climbed(told: list[float]) -> bool:
 
 
 def _by_name(life: list[Invocation], lines: dict[str, list[LogLine]]) -> Iterable[list[float]]:
-    """Give the sizes that the jobs of one environment tell, by the words that name them."""
+    """Give the sizes that the jobs of one environment tell, but those of the jobs themselves."""
+    told = _told_by_name(life, lines)
+    return [values for name, values in told.items() if not _OF_A_JOB.search(name)]
+
+
+def _told_by_name(
+    life: list[Invocation], lines: dict[str, list[LogLine]]
+) -> dict[str, list[float]]:
+    """Give the sizes that the successes of one environment tell, by the words that name them."""
     found: dict[str, list[float]] = defaultdict(list)
     for invocation in life:
         if invocation.status != "success":
             continue
         own = dict(_sizes(lines.get(invocation.request_id, [])))
         for name, value in own.items():
-            if not _OF_A_JOB.search(name):
-                found[name].append(value)
-    return found.values()
+            found[name].append(value)
+    return dict(found)
 
 
 def _rises_with_every_job(told: list[float]) -> bool:

@@ -34,6 +34,14 @@ _STILL = wording(
     r"|\b(?:keep-?alive|heartbeat|no (?:answer|response|reply|data) (?:yet|so far|after))\b"
 )
 _LONGEST_WORDS = 500
+# The handler has done what it is for; what keeps the invocation open is the function's own.
+_HANDED_BACK = wording(
+    r"\bcallback (?:was |has been )?(?:called|invoked|fired)\b"
+    r"|\bevent loop\b|\bopen handles?\b|\bcallbackwaitsforemptyeventloop\b"
+    r"|\bhandler (?:is |has |was )?(?:return(?:ed|ing|s)?|done|finished|complete[ds]?)\b"
+    r"|\breturning (?:from (?:the )?handler|(?:the )?(?:response|result)\b|ok\b|200\b)"
+)
+_MOST_HANDED_BACK = 0.6
 
 
 # What varies from one saying of a line to the next.
@@ -73,9 +81,25 @@ class Silence:
         return _most(self.calls, _AWS_CALL)
 
 
+def idle_of(evidence: Evidence) -> Silence:
+    """Find the invocations that hang, and the words by which they had handed back their answer.
+
+    Nobody else is waited for then: a timer, a socket or a promise of the function's own is open.
+    """
+    hung = hanging(evidence)
+    lines = lines_of(evidence)
+    said = [(i, _speech(lines.get(i.request_id, []), i)) for i in hung]
+    ends = [words[-1] for i, words in said if words and _is_silent(words, i)]
+    handed = tuple(x for x in ends if _HANDED_BACK.search(lowered(words_of(x), _LONGEST_WORDS)))
+    return Silence(hung, handed, is_said=False)
+
+
 def silence_of(evidence: Evidence) -> Silence:
     """Find the invocations that hang, and what each of them asked for last."""
-    hung = hanging(evidence)
+    idle = idle_of(evidence)
+    hung = idle.hung
+    if hung and idle.share >= _MOST_HANDED_BACK:
+        return Silence(hung, ())
     lines = lines_of(evidence)
     said = {i.request_id: _speech(lines.get(i.request_id, []), i) for i in hung}
     calls = [c for i in hung if (c := _open_call(said[i.request_id], i)) is not None]

@@ -37,6 +37,12 @@ _AGAIN = re.compile(
 )
 # A path or a name that has grown by the same piece again and again.
 _NESTED = re.compile(r"([A-Za-z0-9._-]{2,40}[/_-])\1{2,}")
+# A change of a record as a stream tells it, or a write of one, each with its key and a count.
+_RECORD = re.compile(
+    r"\b(?:(INSERT|MODIFY)|(?:update|put|write|save|upsert)(?:d|s|_?item)?|wrote)\b[ :]{1,2}"
+    r"(\S{2,80}) (\w{2,40})=(\d{1,9})\b",
+    re.IGNORECASE,
+)
 _FEWEST_MINUTES = 6
 _LEAST_GROWTH = 4.0
 _LEAST_RISES = 0.7
@@ -66,7 +72,16 @@ def _diagnose(evidence: Evidence) -> Finding | None:
     if any(line.request_id in failed for line in told):
         why = "the failures say that Lambda stopped a recursive loop"
         return _finding(0.85, why, tuple(line.id for line in told[-3:]))
-    return _of_traffic(evidence, own_words) if own_words and _is_about_traffic(evidence) else None
+    if not _is_about_traffic(evidence):
+        return None
+    if (written := _written_back(evidence)) is not None:
+        return _finding(
+            0.82,
+            "the invocations multiply, and what the function writes to a record (a count that it "
+            "raises) comes back to it in the change of that very record",
+            written,
+        )
+    return _of_traffic(evidence, own_words) if own_words else None
 
 
 def _of_traffic(evidence: Evidence, own_words: list[LogLine]) -> Finding | None:
@@ -164,6 +179,30 @@ def _counted_up(evidence: Evidence) -> tuple[str, ...] | None:
     return tuple(line.id for line, _ in turns[-3:])
 
 
+def _written_back(evidence: Evidence) -> tuple[str, ...] | None:
+    """Give writes of the very record, and count, that a table's stream called the function for.
+
+    One more than what came, in the same field of the same key, while the traffic grows; and the
+    same keys come again and again. None where the source is no table, or there are too few.
+    """
+    sources = [source.source for source in evidence.event_sources]
+    if not any(":table/" in arn for arn in sources) or not grows(evidence):
+        return None
+    came: dict[str, tuple[str, str, int]] = {}
+    written: list[tuple[LogLine, str]] = []
+    for line in evidence.log_lines[-_LINES_LOOKED_AT:]:
+        match = _RECORD.search(words_of(line)[:1000])
+        if match is None or line.request_id is None:
+            continue
+        if match[1] is not None:
+            came[line.request_id] = (match[2], match[3], int(match[4]))
+        elif came.get(line.request_id) == (match[2], match[3], int(match[4]) - 1):
+            written.append((line, match[2]))
+    if len(written) < _FEWEST_MINUTES or 2 * len({key for _, key in written}) > len(written):
+        return None
+    return tuple(line.id for line, _ in written[-3:])
+
+
 def _lines_of_a_loop(evidence: Evidence) -> list[LogLine]:
     """Give the lines that show output going back to the source, or the turns being counted."""
     names = _sources(evidence)
@@ -211,7 +250,7 @@ RECURSIVE_LOOP = Cause(
     signal=(
         "RecursiveInvocationsDropped above zero, Lambda's RecursiveInvocationException, or "
         "invocations that multiply minute by minute while the log shows output going back to the "
-        "function's own source."
+        "function's own source, or a count that it raises in the change of the very record."
     ),
     proof=(
         "Lambda counts how often one event comes round through SQS, SNS, S3 or Lambda and drops it "

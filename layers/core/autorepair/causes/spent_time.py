@@ -58,6 +58,9 @@ _OWN = wording(
     r"|ing)|deserializ\w{0,6}|inference|train(?:ed|ing)|epoch|fold|gc|garbage|import(?:ed|ing)?"
     r"|init(?:ializ\w{0,6})?|cold ?start|jit|comput(?:ed|ing)|sort(?:ed|ing)?|unzip\w{0,4}"
     r"|extract(?:ed|ing)|process cpu|timeout|limit|threshold|budget|deadline|interval|ttl)\b"
+    # A framework that says how long it took to start.
+    r"|\b(?:started|booted) (?:[\w.$]{1,80} )?in \d|\b(?:process|jvm) running for\b"
+    r"|\b(?:start-?up|boot|bootstrap\w{0,6}|application start) (?:\w{1,12} )?(?:in|took|time)\b"
 )
 _FIGURE = re.compile(
     r"(?<![\w.])(\d{1,9}(?:\.\d{1,6})?) ?(ms|millis|msec|s|sec|min|毫秒|秒)(?:s|onds?|econds?"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -36,6 +37,8 @@ _TEXT_REPORT = re.compile(
     r"(INIT|RESTORE)_REPORT (?:Init|Restore) Duration: (\d{1,9}(?:\.\d{1,6})?) ms"
     r"[^\0]{0,200}?Status: timeout"
 )
+_REPEATED = re.compile(r"Phase: invoke\b|\"phase\": ?\"invoke\"")
+_HEAD = 500
 _RESTORE_TYPES = frozenset({"SnapStartTimeoutException", "Runtime.SnapStartTimeout"})
 _BEFORE = timedelta(seconds=30)
 _AFTER = timedelta(seconds=5)
@@ -63,6 +66,11 @@ class _Start:
     def began_at(self) -> datetime:
         return self.line.at - timedelta(milliseconds=self.lasted_ms)
 
+    @property
+    def is_repeated(self) -> bool:
+        """Whether it was a start made again within the invocation, after the first was cut."""
+        return _REPEATED.search(self.line.message[:_HEAD]) is not None
+
 
 def _diagnose(evidence: Evidence) -> Finding | None:
     starts = _cut_starts(evidence)
@@ -76,7 +84,7 @@ def _diagnose(evidence: Evidence) -> Finding | None:
         return _of_restore(starts, failed, share)
     confidence, reason, need = _reading(evidence, starts)
     why = (
-        f"{len(starts)} cold starts were cut at the 10 s that Lambda gives to them (and again "
+        f"{_count(starts)} cold starts were cut at the 10 s that Lambda gives to them (and again "
         f"within the invocation, by the function's timeout): {reason}"
     )
     return Finding(
@@ -118,6 +126,13 @@ def _cut_starts(evidence: Evidence) -> list[_Start]:
         if start is not None and not is_inside:
             found.append(start)
     return found
+
+
+def _count(starts: list[_Start]) -> int:
+    """Count the cold starts: one that is made again within the invocation is the same one."""
+    first = Counter(start.line.stream for start in starts if not start.is_repeated)
+    again = Counter(start.line.stream for start in starts if start.is_repeated)
+    return (first | again).total()
 
 
 def _brackets(evidence: Evidence) -> tuple[dict[str, int], dict[str, int]]:

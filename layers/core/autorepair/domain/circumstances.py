@@ -17,6 +17,15 @@ class EnvironmentKey(Value):
     """Why nothing could be read of it; None where it could."""
 
 
+class ChangedSince(Value):
+    """What others have changed of a function since the evidence was collected."""
+
+    told: str
+    """In words, without values."""
+    is_code: bool
+    """Whether it changed what is run."""
+
+
 class Circumstances(Value):
     """Read afresh for every ruling: a deployment may have begun a moment ago."""
 
@@ -30,3 +39,5 @@ class Circumstances(Value):
     """Whether the function is made for Lambda@Edge: its role lets edge servers take it on."""
     unread_role: str | None = None
     """Why it cannot be told whether it is; None where it can."""
+    changed_since: ChangedSince | None = None
+    """None where the function is as the evidence shows it, but for what the incident changed."""

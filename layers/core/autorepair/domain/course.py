@@ -49,6 +49,15 @@ class Course(Value):
         verdict = self.verification.verdict if self.verification else None
         return self.change.in_place if is_conflict or verdict is Verdict.OVERTAKEN else None
 
+    @property
+    def may_stand(self) -> Change | None:
+        """What was handed over before traffic could say anything against it, if that happened.
+
+        A deployment of other code alone leaves the setting as it is. What was to be taken back is
+        none of it: that had done no good.
+        """
+        return self.handed_over if self.rollback is None else None
+
 
 def outcome_of(course: Course) -> Outcome:
     """Say how the incident ended, from what its states left behind."""

@@ -7,6 +7,8 @@ from datetime import datetime
 from autorepair.domain.evidence import Evidence, RecentChange, RecentDeployment
 from autorepair.domain.value import Instant, Value
 
+STACK_TAGS = ("aws:cloudformation:stack-id", "aws:cloudformation:stack-name")
+"""CloudFormation tags what it makes with both; the id outlives a stack of the same name."""
 _IN_PROGRESS = "_IN_PROGRESS"
 # A stack that only has a change set to look at: nothing of it is being made.
 _UNDER_REVIEW = "REVIEW_IN_PROGRESS"

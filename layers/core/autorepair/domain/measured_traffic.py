@@ -32,7 +32,7 @@ def measured_traffic(
         since=since,
         until=until,
         invocations_month=_a_month(calls, len(invocations), since, until),
-        mean_ms=_mean_ms(calls, _points(hours, "Duration", "Average"), invocations),
+        mean_ms=_mean_ms(hours, invocations),
         peak_per_s=max((value / span_s for value, span_s in rates), default=None),
         peak_concurrency=max((value for value, _ in at_once), default=None),
         cut_off_share=_cut_off_share(invocations, minutes),
@@ -63,21 +63,41 @@ def _longest_silence_s(calls: _Points, until: datetime) -> float | None:
     return max((max(0.0, span.total_seconds()) for span in silent), default=None)
 
 
-def _mean_ms(calls: _Points, means: _Points, invocations: Sequence[Invocation]) -> float | None:
+def _mean_ms(hours: Sequence[MetricSeries], invocations: Sequence[Invocation]) -> float | None:
     """Give the time that is billed for: since August 2025 that is the initialisation's too.
 
     What fails ends early more often than not, so the calls that succeed tell what is to come.
+    None where none is known to have succeeded: how long one takes is not known then either.
     """
-    weights = dict(calls)
-    weighed = [(weights.get(at, 0.0), mean) for at, mean in means]
-    total = sum(weight for weight, _ in weighed)
-    over_all = [sum(weight * mean for weight, mean in weighed) / total] if total else []
     good = [i.duration_ms for i in invocations if i.status == "success" and i.duration_ms]
-    of_good = [sum(good) / len(good)] if good else []
-    longest = max((*over_all, *of_good), default=None)
+    longest = max(_mean_of_all(hours), sum(good) / len(good)) if good else _most_of_good(hours)
     if longest is None:
         return None
     return longest + sum(i.init_ms or 0.0 for i in invocations) / max(1, len(invocations))
+
+
+def _mean_of_all(hours: Sequence[MetricSeries]) -> float:
+    weights = dict(_points(hours, "Invocations", "Sum"))
+    means = _points(hours, "Duration", "Average")
+    total = sum(weights.get(at, 0.0) for at, _ in means)
+    spent = sum(weights.get(at, 0.0) * mean for at, mean in means)
+    return spent / total if total else 0.0
+
+
+def _most_of_good(hours: Sequence[MetricSeries]) -> float | None:
+    """Give what a call that succeeded may have taken on average: all the time, over those calls.
+
+    Of the hours in which any did; those that failed beside them are taken to have spent nothing.
+    """
+    calls = dict(_points(hours, "Invocations", "Sum"))
+    failed = dict(_points(hours, "Errors", "Sum"))
+    # An hour whose failures are not known is none that is known to have gone well.
+    good = {at: n - failed[at] for at, n in calls.items() if at in failed and n > failed[at]}
+    means = dict(_points(hours, "Duration", "Average"))
+    known = [at for at in good if at in means]
+    if not known:
+        return None
+    return sum(calls[at] * means[at] for at in known) / sum(good[at] for at in known)
 
 
 def _peaks(series: Sequence[MetricSeries], name: str, statistic: str) -> list[tuple[float, int]]:

@@ -153,3 +153,5 @@ class Fit(Value):
     alarm: str
     before_ms: float
     after_ms: float
+    is_others: bool = False
+    """Whether it was left as it was: what it was set to is not what the service sets."""

@@ -28,6 +28,8 @@ class TrailEvent(Value):
     name: str
     principal: str | None
     is_own: bool = False
+    is_deployment: bool = False
+    """Whether CloudFormation or CodeDeploy sent it, on whosever behalf."""
     settings: dict[str, str | int] = Field(default_factory=dict)
     writes_environment: bool = False
     alias: str | None = None

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from autorepair.domain.change import (
     Absent,
+    AliasMove,
     AliasSetting,
     Change,
     EnvironmentSetting,
@@ -76,11 +77,14 @@ def standing_of(
 ) -> Standing:
     """Say where the setting of a change stands; ``earlier`` are other values it had before.
 
-    Of a change that was released to an alias it stands where `$LATEST` and the alias both do: with
-    the alias back on the version it was on, traffic has lost the repair.
+    Of a change that was released to an alias it stands as in the version that the alias is on,
+    whatever `$LATEST` says: traffic runs on that. Where that is neither the former version nor the
+    one that was published, the configuration has to be that version's own. With an alias that is
+    gone or divides its traffic nothing is said.
     """
-    if change.release is not None and configuration.alias_version == change.release.former:
-        return "before"
+    told = None if change.release is None else _told_by_alias(configuration, change.release)
+    if told is not None:
+        return told
     if isinstance(change.after, EnvironmentSetting):
         return _standing_of_variables(configuration, change, known or KnownVariables())
     now = setting_now(configuration, change.after)
@@ -89,6 +93,14 @@ def standing_of(
     if now == change.before or now in tuple(earlier):
         return "before"
     return "beyond" if now is not None and _is_beyond(now, change) else "other"
+
+
+def _told_by_alias(configuration: FunctionConfiguration, move: AliasMove) -> Standing | None:
+    """Say what the version that an alias is on tells by itself; None: look at its settings."""
+    on = configuration.alias_version
+    if on is not None and on in {move.former, move.published}:
+        return "before" if on == move.former else "after"
+    return "unknown" if on is None or configuration.version != on else None
 
 
 def is_same_way(configuration: FunctionConfiguration, change: Change) -> bool:
@@ -122,6 +134,31 @@ def last_write(
     """Give the last request after a moment that wrote the setting, whatever it wrote."""
     found = [event for event in events if event.at > since and _writes(event, setting)]
     return max(found, key=lambda event: event.at, default=None)
+
+
+def adopting_write(
+    events: Iterable[TrailEvent], setting: Setting, *, since: datetime, is_of_stack: bool
+) -> TrailEvent | None:
+    """Give the request that has taken a setting over into what the function is deployed from.
+
+    Of a function of a stack that is one of a deployment: a person's saves nothing but the function,
+    and the console sends settings along that nobody has touched. Of any other function nobody can
+    tell the two apart, so it is the last request.
+    """
+    given = tuple(events)
+    last = last_write(given, setting, since=since)
+    if not is_of_stack:
+        return last
+    deployed = last_write((e for e in given if e.is_deployment), setting, since=since)
+    if deployed is None or deployed == last or _carries(deployed, setting):
+        return deployed
+    return None
+
+
+def _carries(event: TrailEvent, setting: Setting) -> bool:
+    """Whether a request set just this; of variables that is never known."""
+    figure = setting.version if isinstance(setting, AliasSetting) else _figure(setting)
+    return figure is not None and event.settings.get(_FIELDS.get(setting.kind, "")) == figure
 
 
 def _writes(event: TrailEvent, setting: Setting) -> bool:

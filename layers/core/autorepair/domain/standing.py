@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import hashlib
 
-from autorepair.domain.change import AliasSetting, Change, ReservedConcurrencySetting, Setting
+from autorepair.domain.change import (
+    AliasSetting,
+    Change,
+    EnvironmentSetting,
+    EphemeralStorageSetting,
+    MemorySetting,
+    ReservedConcurrencySetting,
+    Setting,
+    TimeoutSetting,
+)
 from autorepair.domain.configuration import FunctionConfiguration
 
 SettingBeside = ReservedConcurrencySetting | AliasSetting
@@ -48,6 +57,25 @@ def with_setting(
     return configuration.model_copy(update=moved)
 
 
+def configured(configuration: FunctionConfiguration, setting: Setting) -> FunctionConfiguration:
+    """Give the configuration with the setting, but the values of variables, which nobody tells.
+
+    Its fingerprint stays that of what it was made of.
+    """
+    match setting:
+        case TimeoutSetting():
+            moved = {"timeout_s": setting.timeout_s}
+        case MemorySetting():
+            moved = {"memory_mb": setting.memory_mb}
+        case EphemeralStorageSetting():
+            moved = {"ephemeral_storage_mb": setting.ephemeral_storage_mb}
+        case ReservedConcurrencySetting() | AliasSetting():
+            return with_setting(configuration, setting)
+        case EnvironmentSetting():
+            return configuration
+    return configuration.model_copy(update=moved)
+
+
 def stands_before(configuration: FunctionConfiguration, change: Change) -> bool:
     """Whether the function is as the change was planned on, its alias included."""
     if standing(configuration, change.before) != change.planned_on:
@@ -60,6 +88,17 @@ def stands_after(configuration: FunctionConfiguration, change: Change) -> bool:
     if change.leads_to is None or standing(configuration, change.after) != change.leads_to:
         return False
     return change.release is None or configuration.alias_version == change.release.end
+
+
+def runs_on(configuration: FunctionConfiguration, change: Change) -> bool:
+    """Whether traffic runs on what the change has left, whatever is done to `$LATEST` beside.
+
+    An alias leads to a version that never changes; where there is none, `$LATEST` is what runs.
+    """
+    if change.release is None or change.leads_to is None:
+        return stands_after(configuration, change)
+    end = change.release.end
+    return end is not None and configuration.alias_version == end
 
 
 def stands_where_led(

@@ -16,7 +16,10 @@ class Traffic(Value):
     invocations_month: float | None = None
     """In 30 days, at the mean rate of the span, or of its last week where that is higher."""
     mean_ms: float | None = None
-    """Of one invocation, as billed; of those that succeed lately where that is longer."""
+    """Of one invocation, as billed; of those that succeed lately where that is longer.
+
+    None where none is known to have succeeded.
+    """
     peak_per_s: float | None = None
     """The busiest minute around the incident, or the busiest hour of the span on average."""
     peak_concurrency: float | None = None

@@ -19,6 +19,7 @@ _HALF = 0.5
 _TENTH = 0.1
 # So few are cut at a limit that suffices: a timeout is made for 99.9% of the durations.
 _TOLERATED = 0.001
+_HALF_OF_LEVEL = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class _Look:
     windows_used: int
     has_step_left: bool
     shortage: Shortage
+    harm_share: float = 1.0
+    """How much of the level harm is told at; the rest is for other looks into the same window."""
 
     @property
     def is_last(self) -> bool:
@@ -56,6 +59,11 @@ class _Look:
     def level(self) -> float:
         """The level of one look: every look is one more chance to be wrong (Bonferroni)."""
         return SIGNIFICANCE / self.rules.max_windows
+
+    @property
+    def harm_level(self) -> float:
+        """The level at which harm is told."""
+        return self.level * self.harm_share
 
     @property
     def p_fewer(self) -> float:
@@ -130,6 +138,7 @@ def judge(  # noqa: PLR0913 (a verdict rests on all of these, and none may be le
     shortage: Shortage,
     step: int,
     steps_allowed: int,
+    looks_within: int,
 ) -> Judgement:
     """Compare the traffic before with all traffic since the change, this window included.
 
@@ -145,6 +154,9 @@ def judge(  # noqa: PLR0913 (a verdict rests on all of these, and none may be le
     It has improved only if that holds whatever becomes of those that have not ended yet: either
     if all of them fail, or by those alone that have had the time to end (``early``). And never
     while part of the traffic is not known (``is_partial``).
+
+    Where the window was looked into for harm (``looks_within`` times), this look has half of the
+    level for that, and those share the other (`harm_lately`): all together are wrong no oftener.
     """
     look = _Look(
         before,
@@ -153,6 +165,7 @@ def judge(  # noqa: PLR0913 (a verdict rests on all of these, and none may be le
         windows_used,
         has_step_left=step < steps_allowed,
         shortage=shortage,
+        harm_share=_HALF_OF_LEVEL if looks_within else 1.0,
     )
     judgement = _by(look)
     if judgement.verdict is not Verdict.IMPROVED:
@@ -165,6 +178,28 @@ def judge(  # noqa: PLR0913 (a verdict rests on all of these, and none may be le
     ):
         return _undecided(look, f"{after.pending} have not ended yet: {_figures(look)}")
     return _unless_tight(look, judgement)
+
+
+def harm_lately(
+    before: TrafficSample, lately: TrafficSample, *, rules: VerificationRules, looks_within: int
+) -> Judgement | None:
+    """Say whether the latest traffic is worse than the traffic before the change; None if not.
+
+    For a look into a window that lasts long. It decides nothing else, so it uses up no window. A
+    change that worked for days and then does harm does not hide behind those days. So many looks
+    share half of the level of their window (Bonferroni).
+    """
+    look = _Look(
+        before,
+        lately,
+        rules,
+        windows_used=0,
+        has_step_left=False,
+        shortage=Shortage.NONE,
+        harm_share=_HALF_OF_LEVEL / looks_within,
+    )
+    harm = _harm(look)
+    return _judgement(look, Verdict.WORSE, "roll_back", f"lately {harm}") if harm else None
 
 
 def _by(look: _Look) -> Judgement:
@@ -184,15 +219,15 @@ def _by(look: _Look) -> Judgement:
 def _harm(look: _Look) -> str:
     """Say what has become worse, beyond chance; "" where nothing has, or too little was seen."""
     after, least = look.after, look.rules.min_invocations
-    if after.throttled and after.calls >= least and look.p_throttled <= look.level:
+    if after.throttled and after.calls >= least and look.p_throttled <= look.harm_level:
         return f"more calls are refused: {_refused(look)}"
     if after.invocations < least:
         return ""
-    if look.p_more <= look.level:
+    if look.p_more <= look.harm_level:
         return f"more fail: {_figures(look)}"
-    if (after.refused or look.before.refused) and look.p_more_of_those_run <= look.level:
+    if (after.refused or look.before.refused) and look.p_more_of_those_run <= look.harm_level:
         return f"more fail that run: {_run(look)}"
-    if after.unseen and look.p_unseen <= look.level:
+    if after.unseen and look.p_unseen <= look.harm_level:
         return f"{after.unseen} fail in a way not seen before: {_figures(look)}"
     return ""
 

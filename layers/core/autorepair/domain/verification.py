@@ -89,6 +89,14 @@ SeenNeed = TimeoutNeed | MemoryNeed | None
 """What traffic since a change shows to be needed; None where that is cut off once more."""
 
 
+class OpenWindow(Value):
+    """A window that lasts so long that it is looked into for harm before it ends."""
+
+    ends_at: Instant
+    looks: int
+    """How many looks for harm share its level, the one at its end included."""
+
+
 class Verification(Value):
     """`$.verification`: the verdict, what follows from it, and the figures behind it."""
 
@@ -104,7 +112,9 @@ class Verification(Value):
     without_step: Literal["keep", "roll_back"] = "keep"
     """Where ``next`` is a further step: what becomes of this one if that is not made."""
     window_s: int = 0
-    """Where ``next`` is to wait: how long the next window is, in seconds."""
+    """Where ``next`` is to wait: for how long, in seconds."""
+    within: OpenWindow | None = None
+    """Where ``next`` is to wait: the window in which the next look is, if it is a long one."""
     probes: tuple[ProbeResult, ...] = ()
     """What test events have shown so far, of this incident."""
     need: SeenNeed = None

@@ -45,6 +45,8 @@ class WatchedRepair(Value):
     """Keyed digests of the repaired variables, None for one that was not set."""
     digests_after: dict[str, str | None] | None = None
     is_reminded: bool = False
+    is_handed_over: bool = False
+    """Somebody changed the function before traffic could tell; not looked at since."""
 
     def after_repair_of(self, former: WatchedRepair | None) -> WatchedRepair:
         """Give the watch that goes on from a former repair of the same setting, if there is one.

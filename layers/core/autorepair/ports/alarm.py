@@ -54,8 +54,10 @@ class MetricFilters(Protocol):
 class OwnAlarms(Protocol):
     """Keeps the alarms that the service itself made for a function; touches nobody else's."""
 
-    def fit_duration(self, function_name: str, timeout_s: int) -> Fit | None:
+    def fit_duration(self, function_name: str, *, before_s: int, after_s: int) -> Fit | None:
         """Set the function's duration alarm to a timeout (seconds); None if it has none of ours.
+
+        One that is not as the service sets it for the timeout before (``before_s``) is left alone.
 
         Raises:
             AccessDeniedError, TransientServiceError, ConfigurationError: It could not be set.

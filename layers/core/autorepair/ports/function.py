@@ -34,6 +34,14 @@ class Functions(Protocol):
         """
         ...
 
+    def read_version(self, target: Target, version: str) -> FunctionConfiguration:
+        """Read the configuration of a published version: its settings, no tags nor reservation.
+
+        Raises:
+            TargetNotFoundError, AccessDeniedError, TransientServiceError: As for `read`.
+        """
+        ...
+
     def tags(self, target: Target) -> dict[str, str]:
         """Read the function's tags: one call, where `read` takes three.
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from autorepair.domain.change import Change, Setting
+from autorepair.domain.change import Setting
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.cost import CostEstimate, estimated, most_affordable
 from autorepair.domain.decision import Refusal, RefusalCode
 from autorepair.domain.policy import Policy
 from autorepair.repairs.case import Case
 from autorepair.repairs.limit import Limit
-from autorepair.repairs.planner import Surroundings, refused
+from autorepair.repairs.planner import Surroundings, of_same_kind, refused
 
 
 def added_cost(case: Case) -> CostEstimate:
     """Say what the incident's changes add to the bill, this one and those before it together."""
-    whole = case.change.after_step(_same_kind(case.history.origin, case.change.before))
+    whole = case.change.after_step(of_same_kind(case.history.origin, case.change.before))
     return estimated(whole, case.seen.traffic, case.configuration)
 
 
@@ -50,15 +50,10 @@ def cost_limit(
     What the steps before this one added counts too.
     """
     cap, region = policy.caps.added_cost_usd_month, around.target.region
-    origin = _same_kind(around.origin, present)
+    origin = of_same_kind(around.origin, present)
     before = present if origin is None else origin.before
     most = most_affordable(before, cap, around.traffic, configuration, region)
     if most is None:
         return None
     why = f"the policy allows at most {cap:,g} USD a month more, and that pays for {most:,}"
     return Limit(most, RefusalCode.ADDED_COST, why)
-
-
-def _same_kind(origin: Change | None, setting: Setting) -> Change | None:
-    """Give what earlier steps of the incident changed, where it is the same setting."""
-    return origin if origin is not None and isinstance(setting, type(origin.after)) else None

@@ -10,6 +10,7 @@ from autorepair.domain.change import (
     ReservedConcurrencySetting,
     TimeoutSetting,
 )
+from autorepair.domain.circumstances import ChangedSince
 from autorepair.domain.decision import Refusal, RefusalCode
 from autorepair.domain.diagnosis import RootCause
 from autorepair.domain.evidence import RecentDeployment
@@ -53,7 +54,27 @@ def _recently_deployed(case: Case) -> Refusal | None:
     )
 
 
-DEPLOYMENT: tuple[Guardrail, ...] = (_deployment_running, _recently_deployed)
+def _deployed_since(case: Case) -> Refusal | None:
+    """Leave what a deployment broke to the one that came after it, of which nothing is known."""
+    since = _changed_since(case)
+    if since is None or not since.is_code:
+        return None
+    if case.diagnosis.root_cause not in _OF_A_DEPLOYMENT:
+        return None
+    return refused(
+        RefusalCode.RECENT_DEPLOYMENT,
+        f"since the evidence was collected somebody has changed {since.told}: see first whether "
+        "that helped",
+    )
+
+
+def _changed_since(case: Case) -> ChangedSince | None:
+    """Give what may have changed what fails; the versions that an alias leads to never change."""
+    is_exempt = case.change.kind is RepairKind.ROLLBACK_VERSION
+    return None if is_exempt else case.circumstances.changed_since
+
+
+DEPLOYMENT: tuple[Guardrail, ...] = (_deployment_running, _recently_deployed, _deployed_since)
 """In the order in which they are asked."""
 
 
@@ -68,6 +89,17 @@ def running_deployment(case: Case) -> str | None:
     if unread is not None:
         return f"whether a deployment of the function is under way cannot be told: {unread}"
     return None
+
+
+def changed_since_evidence(case: Case) -> str | None:
+    """Give the doubt about a function that is not the one that was diagnosed any more."""
+    since = _changed_since(case)
+    if since is None:
+        return None
+    return (
+        f"since the evidence was collected somebody has changed {since.told}, so what failed may "
+        "be mended by that, and nobody could tell which of the two it was"
+    )
 
 
 def recent_deployment(case: Case) -> str | None:

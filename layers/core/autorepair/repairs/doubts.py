@@ -6,7 +6,7 @@ from autorepair.domain.change import ReservedConcurrencySetting, TimeoutSetting
 from autorepair.domain.decision import RefusalCode
 from autorepair.repairs.case import Case, Doubt
 from autorepair.repairs.cost import unknown_cost
-from autorepair.repairs.deployment import recent_deployment
+from autorepair.repairs.deployment import changed_since_evidence, recent_deployment
 from autorepair.repairs.fitness import unknown_edge
 from autorepair.repairs.headroom import unknown_headroom
 
@@ -42,6 +42,7 @@ def _unseen_headroom(case: Case) -> str | None:
 
 DOUBTS: tuple[tuple[Doubt, RefusalCode], ...] = (
     (_storm, RefusalCode.BREAKER),
+    (changed_since_evidence, RefusalCode.RECENT_DEPLOYMENT),
     (recent_deployment, RefusalCode.RECENT_DEPLOYMENT),
     (unknown_edge, RefusalCode.PRODUCT_VARIANT),
     (_unseen_callers, RefusalCode.CALLER_LIMIT),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from autorepair.domain.change import TimeoutSetting
+from autorepair.domain.change import Change, TimeoutSetting
 from autorepair.domain.configuration import MAX_TIMEOUT_S, FunctionConfiguration
 from autorepair.domain.decision import Refusal, RefusalCode
 from autorepair.domain.evidence import AccountConcurrency
 from autorepair.domain.traffic import Traffic
 from autorepair.repairs.case import Case
 from autorepair.repairs.limit import Limit
-from autorepair.repairs.planner import refused
+from autorepair.repairs.planner import Surroundings, of_same_kind, refused
 from autorepair.repairs.set_reserved_concurrency import KEPT_UNRESERVED
 
 
@@ -70,24 +70,36 @@ def unknown_headroom(case: Case) -> str | None:
     )
 
 
-def headroom_limit(
-    configuration: FunctionConfiguration,
-    traffic: Traffic | None,
-    account: AccountConcurrency | None,
-) -> Limit | None:
-    """Give the longest timeout that there is room for, in seconds; None for no such limit."""
-    room = _room(configuration, traffic, account)
+def headroom_limit(configuration: FunctionConfiguration, around: Surroundings) -> Limit | None:
+    """Give the longest timeout that there is room for, in seconds; None for no such limit.
+
+    The traffic was measured before the first step of the incident, so what the steps before this
+    one added takes room too.
+    """
+    room = _room(configuration, around.traffic, around.account)
     if room is None:
         return None
-    most = configuration.timeout_s + room.longer_s
+    present = TimeoutSetting(timeout_s=configuration.timeout_s)
+    most = _measured_with(around.origin, present).timeout_s + room.longer_s
     return Limit(most, RefusalCode.NO_HEADROOM, room.told(room.longer_s + 1))
 
 
 def _longer_s(case: Case) -> int:
+    """How much longer a call may run than when the traffic was measured; 0 for no longer."""
     before, after = case.change.before, case.change.after
     if not (isinstance(before, TimeoutSetting) and isinstance(after, TimeoutSetting)):
         return 0
-    return max(0, after.timeout_s - before.timeout_s)
+    if after.timeout_s <= before.timeout_s:
+        return 0
+    return max(0, after.timeout_s - _measured_with(case.history.origin, before).timeout_s)
+
+
+def _measured_with(origin: Change | None, present: TimeoutSetting) -> TimeoutSetting:
+    """Give the timeout before the first step of the incident."""
+    first = of_same_kind(origin, present)
+    if first is None or not isinstance(first.before, TimeoutSetting):
+        return present
+    return first.before
 
 
 def _is_known(traffic: Traffic | None) -> bool:

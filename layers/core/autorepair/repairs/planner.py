@@ -75,3 +75,8 @@ def planned(
 def refused(code: RefusalCode, why: str) -> Refusal:
     """Give a typed no; ``why`` ends with what a person can do."""
     return Refusal(code=code, why=why)
+
+
+def of_same_kind(origin: Change | None, setting: Setting) -> Change | None:
+    """Give what earlier steps of the incident changed, where it is the same setting."""
+    return origin if origin is not None and isinstance(setting, type(origin.after)) else None

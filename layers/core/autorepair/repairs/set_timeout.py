@@ -69,7 +69,7 @@ def _limit(configuration: FunctionConfiguration, policy: Policy, around: Surroun
         (
             _caller_limit(around.callers),
             cost_limit(present, configuration, policy, around),
-            headroom_limit(configuration, around.traffic, around.account),
+            headroom_limit(configuration, around),
         ),
     )
 

@@ -8,6 +8,7 @@ from pydantic import ConfigDict
 
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.change import Change, ChangeRecord
+from autorepair.domain.changed_since import changed_since
 from autorepair.domain.decision import Decision, Refusal, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis
 from autorepair.domain.errors import TargetNotFoundError
@@ -116,7 +117,10 @@ def _decision(given: DetermineActionInput, ports: Ports) -> Decision:
         origin=given.origin,
         seen=given.verification.need if given.verification is not None else None,
     )
-    circumstances = circumstances_of(planned, configuration, ports)
+    since = changed_since(evidence.configuration, configuration, given.origin)
+    circumstances = circumstances_of(planned, configuration, ports).model_copy(
+        update={"changed_since": since}
+    )
     now = ports.clock.now()
 
     def rule(history: History) -> Decision:

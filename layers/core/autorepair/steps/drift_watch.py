@@ -17,6 +17,7 @@ from autorepair.domain.errors import AutoRepairError, UnsettledError
 from autorepair.domain.value import Value
 from autorepair.domain.watched import WatchedOutcome, WatchedRepair
 from autorepair.ports import Ports
+from autorepair.steps.put_back import PutBack, PutBacks
 from autorepair.steps.watched_outcome import look_at_outcome
 from autorepair.steps.watched_repair import look_at_repair
 
@@ -68,9 +69,14 @@ class _Run:
         self._found: list[str] = []
         self._troubles: list[str] = []
         self._is_complete = True
+        self._put_backs = PutBacks(ports)
 
     def look_at(self, due: Iterator[WatchedRepair | WatchedOutcome]) -> None:
-        """Look at one after the other, within the time of a run."""
+        """Look at one after the other, within the time of a run, and tell what was put back."""
+        self._look_at_each(due)
+        self._put_backs.tell_the_rest(self._not_told)
+
+    def _look_at_each(self, due: Iterator[WatchedRepair | WatchedOutcome]) -> None:
         ports = self._ports
         until = ports.clock.now() + timedelta(seconds=SECONDS_FOR_ALL)
         try:
@@ -100,7 +106,7 @@ class _Run:
         self._looked += 1
         try:
             found = (
-                look_at_repair(watched, self._ports)
+                look_at_repair(watched, self._ports, self._put_backs)
                 if isinstance(watched, WatchedRepair)
                 else look_at_outcome(watched, self._ports)
             )
@@ -120,6 +126,10 @@ class _Run:
             ports.watches.look_again(watched.model_copy(update={"due_at": due_at}))
         except AutoRepairError as error:
             self._trouble(watched.incident.id, error)
+
+    def _not_told(self, found: PutBack, error: Exception) -> None:
+        self._trouble(found.watched.incident.id, error)
+        self._put_off(found.watched)
 
     def _trouble(self, name: str, error: Exception) -> None:
         # The words of any other error may quote what it choked on.

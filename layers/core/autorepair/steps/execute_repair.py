@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import ConfigDict
-
-from autorepair.domain.approval import Approval
 from autorepair.domain.audit import RecordKind
-from autorepair.domain.change import Change, ChangeRecord
+from autorepair.domain.change import ChangeRecord
 from autorepair.domain.configuration import FunctionConfiguration
-from autorepair.domain.decision import Decision, RefusalCode
-from autorepair.domain.diagnosis import Diagnosis
 from autorepair.domain.errors import (
     AccessDeniedError,
     ChangeRefusedError,
@@ -23,73 +18,25 @@ from autorepair.domain.errors import (
     UndeclaredValueError,
     UpdateInProgressError,
 )
-from autorepair.domain.evidence import EvidenceSummary
-from autorepair.domain.incident import Incident
-from autorepair.domain.ledger import History
 from autorepair.domain.policy import Policy
-from autorepair.domain.standing import standing, stands_before
-from autorepair.domain.value import Value
+from autorepair.domain.standing import standing
 from autorepair.ports import Ports
-from autorepair.repairs.guardrails import decide
-from autorepair.steps.alarm_standing import obstacle_to_a_write
 from autorepair.steps.leasing import HeldLease, leased
-from autorepair.steps.overtaking import difference, may_hold
+from autorepair.steps.overtaking import may_hold
 from autorepair.steps.own_alarms import fit_own_alarms
+from autorepair.steps.planned_write import (
+    ExecuteRepairInput,
+    WithheldError,
+    check_guards,
+    stale,
+)
 from autorepair.steps.policy_in_force import policy_for
-from autorepair.steps.reckoning import history_of, reckoned, release
+from autorepair.steps.reckoning import release
 from autorepair.steps.recording import announce, record
-from autorepair.steps.surroundings import circumstances_of
-from autorepair.steps.watch_window import window_s
+from autorepair.steps.undoing import undo
+from autorepair.steps.watch_window import first_wait_s
 
-
-class ExecuteRepairInput(Value):
-    """What this state reads of the state data."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    incident: Incident
-    evidence: EvidenceSummary
-    diagnosis: Diagnosis
-    decision: Decision
-    approval: Approval | None = None
-    change: ChangeRecord | None = None
-
-    @property
-    def plan(self) -> Change:
-        """The change that was decided on.
-
-        Raises:
-            ValueError: The decision holds none, so this state should not have been entered.
-        """
-        if self.decision.change is None:
-            raise ValueError(f"incident {self.incident.id}: nothing was decided to be changed")
-        return self.decision.change
-
-    @property
-    def origin(self) -> Change | None:
-        """What the steps before this one changed and left in place."""
-        return self.change.in_place if self.change is not None else None
-
-    def is_planned_on(self, configuration: FunctionConfiguration) -> bool:
-        """Whether the function is as it was when the change was planned."""
-        return stands_before(configuration, self.plan)
-
-    @property
-    def has_consent(self) -> bool:
-        """Whether a person agreed to this very plan: only a decision that asked is answered."""
-        return (
-            self.decision.action == "ask"
-            and self.approval is not None
-            and self.approval.answer == "approved"
-        )
-
-
-class _WithheldError(Exception):
-    """The change must not be made (any more). Never leaves this module."""
-
-    def __init__(self, status: str, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
+__all__ = ["ExecuteRepairInput", "execute_repair"]
 
 
 class _OvertakenError(Exception):
@@ -111,15 +58,16 @@ def execute_repair(given: ExecuteRepairInput, ports: Ports) -> ChangeRecord:
         AccessDeniedError: Refused after the write, so that nobody knows where it stands.
         TransientServiceError: The same call may work a moment later.
     """
-    remembered = _remembered(given, ports)
-    if remembered is not None and remembered.status == "applied":
-        return _applied(given, remembered, ports)
+    begun = _remembered(given, ports)
+    if begun is not None and begun.status == "applied":
+        return _applied(given, begun, ports)
     try:
-        has_begun = remembered is not None
-        policy = _may_write(given, ports, has_begun=has_begun)
-        return _applied(given, _write(given, policy, ports, has_begun=has_begun), ports)
-    except _WithheldError as error:
-        return _withheld(given, error, ports)
+        policy = _may_write(given, ports, has_begun=begun is not None)
+        written = _write(given, policy, ports, has_begun=begun is not None)
+    except WithheldError as error:
+        left = None if begun is None else _left_behind(given, begun, ports)
+        return _withheld(given, error, ports) if left is None else _applied(given, left, ports)
+    return _applied(given, written, ports)
 
 
 def _remembered(given: ExecuteRepairInput, ports: Ports) -> ChangeRecord | None:
@@ -134,86 +82,53 @@ def _remembered(given: ExecuteRepairInput, ports: Ports) -> ChangeRecord | None:
 def _may_write(given: ExecuteRepairInput, ports: Ports, *, has_begun: bool) -> Policy:
     """Re-check what may have changed since the decision.
 
-    A write that may have happened already is not held up: its outcome has to be learnt first.
+    A write that traffic may feel already is not held up: its outcome has to be learnt first. With
+    the alias where it was, traffic feels nothing of what was written to `$LATEST`.
     """
     try:
         configuration = ports.functions.read(given.plan.target)
     except TargetNotFoundError as error:
-        raise _WithheldError("refused", f"the function is gone: {error}") from error
-    has_moved = not given.is_planned_on(configuration)
+        raise WithheldError("refused", f"the function is gone: {error}") from error
+    is_half_made = has_begun and given.may_be_half_made(configuration)
+    is_in_force = has_begun and not (is_half_made or given.is_planned_on(configuration))
     try:
         policy = policy_for(configuration, ports, is_fresh=True)
     except PolicyUnreadableError as error:
-        if has_begun and has_moved:
+        if is_in_force:
             return Policy()
-        raise _WithheldError("refused", f"there is no policy to act under: {error}") from error
-    if not (has_begun and has_moved):
-        _check_guards(given, configuration, policy, ports)
+        raise WithheldError("refused", f"there is no policy to act under: {error}") from error
+    if is_half_made:
+        check_guards(given, given.begun_on(configuration), policy, ports)
+    elif not is_in_force:
+        check_guards(given, configuration, policy, ports)
         _remember_configuration(given, configuration, ports)
     return policy
 
 
-def _check_guards(
-    given: ExecuteRepairInput, configuration: FunctionConfiguration, policy: Policy, ports: Ports
-) -> None:
-    pause = ports.state.pause_in_force()
-    if pause is not None:
-        raise _WithheldError("paused", pause.told())
-    obstacle = obstacle_to_a_write(given.incident, ports)
-    if obstacle is not None:
-        raise _WithheldError(obstacle.status, obstacle.reason)
-    if not given.is_planned_on(configuration):
-        what = difference(configuration, given.plan)
-        raise _stale(given, f"the function has changed since: {what}")
-    _book(given, configuration, policy, ports)
+def _left_behind(
+    given: ExecuteRepairInput, begun: ChangeRecord, ports: Ports
+) -> ChangeRecord | None:
+    """Put `$LATEST` back where a change that is withheld had got no further than that.
 
+    Gives the change as overtaken where somebody has changed the function on top of it.
 
-def _book(
-    given: ExecuteRepairInput, configuration: FunctionConfiguration, policy: Policy, ports: Ports
-) -> None:
-    """Lay the guardrails over the plan once more, and book it in the same breath."""
-    circumstances = circumstances_of(given.plan, configuration, ports)
-    now = ports.clock.now()
-
-    def rule(history: History) -> Decision:
-        return decide(
-            given.plan,
-            given.diagnosis,
-            policy,
-            configuration,
-            step=given.decision.step,
-            history=history,
-            seen=given.evidence,
-            circumstances=circumstances,
-            now=now,
-        )
-
-    allowed = frozenset({"apply", "ask"} if given.has_consent else {"apply"})
-    ruling = reckoned(
-        given.incident,
-        given.diagnosis.root_cause,
-        policy.breaker,
-        history_of(given.incident, given.origin, ports),
-        rule,
-        ports,
-        books=allowed,
-    )
-    is_news = _is_news(given, ruling)
-    if ruling.action in allowed and not is_news:
-        return
-    is_storm = ruling.refusal is not None and ruling.refusal.code is RefusalCode.BREAKER
-    if (is_storm or is_news) and not given.decision.is_replanned:
-        # Decided anew, it asks.
-        raise _WithheldError("stale", f"no longer unattended: {ruling.reason}")
-    raise _WithheldError("refused", f"no longer allowed ({ruling.action}): {ruling.reason}")
-
-
-def _is_news(given: ExecuteRepairInput, ruling: Decision) -> bool:
-    """Whether a deployment has begun of which whoever decided or agreed did not know."""
-    if ruling.refusal is None or ruling.refusal.code is not RefusalCode.DEPLOYMENT_RUNNING:
-        return False
-    known = given.decision.refusal
-    return ruling.action == "ask" and (known is None or known.code is not ruling.refusal.code)
+    Raises:
+        TransientServiceError: Somebody else is just writing to it, or an API is unavailable.
+        AutoRepairError: It cannot be put back; it has to be undone.
+    """
+    try:
+        if not given.may_be_half_made(ports.functions.read(given.plan.target)):
+            return None
+        rollback = undo(given.plan, given.incident, ports)
+    except TargetNotFoundError:
+        return None
+    except LeaseHeldError as error:
+        raise TransientServiceError(f"the lease is taken, try again: {error}") from error
+    if rollback.status != "conflict" or not _may_be_written(given, ports, has_begun=True):
+        return None
+    overtaken = _overtaken(begun, rollback.reason, ports)
+    ports.state.remember_change(given.incident, overtaken)
+    return overtaken
 
 
 def _remember_configuration(
@@ -223,18 +138,11 @@ def _remember_configuration(
     try:
         ports.snapshots.keep(configuration, "before_change")
     except StaleConfigurationError as error:
-        raise _stale(given, str(error)) from error
+        raise stale(given, str(error)) from error
     except TargetNotFoundError as error:
-        raise _WithheldError("refused", f"the function is gone: {error}") from error
+        raise WithheldError("refused", f"the function is gone: {error}") from error
     except AccessDeniedError as error:
-        raise _WithheldError("refused", f"the configuration cannot be kept: {error}") from error
-
-
-def _stale(given: ExecuteRepairInput, why: str) -> _WithheldError:
-    """A plan that was overtaken is made anew once; the second time it is given up."""
-    if given.decision.is_replanned:
-        return _WithheldError("refused", f"{why}, for the second time")
-    return _WithheldError("stale", why)
+        raise WithheldError("refused", f"the configuration cannot be kept: {error}") from error
 
 
 def _write(
@@ -243,7 +151,7 @@ def _write(
     try:
         with leased(given.plan.target, given.incident, ports) as held:
             planned = _write_ahead(given, held, ports)
-            applied = _landed(given, planned, policy, held, ports)
+            applied = _landed(given, planned, policy, held, ports, has_begun=has_begun)
             ports.state.remember_change(given.incident, applied)
     except LeaseLostError as error:
         # Part of it may be written: it is neither refused nor forgotten.
@@ -252,33 +160,45 @@ def _write(
         if has_begun:
             # What was begun may be in place: it is neither refused nor forgotten.
             raise TransientServiceError(f"the lease is taken, try again: {error}") from error
-        raise _WithheldError("refused", f"somebody else is writing to it: {error}") from error
+        raise WithheldError("refused", f"somebody else is writing to it: {error}") from error
     return applied
 
 
-def _landed(
+def _landed(  # noqa: PLR0913 - what is written, under which rules and lease, and whether anew
     given: ExecuteRepairInput,
     planned: ChangeRecord,
     policy: Policy,
     held: HeldLease,
     ports: Ports,
+    *,
+    has_begun: bool,
 ) -> ChangeRecord:
-    landed = {"status": "applied", "reason": given.decision.reason}
     try:
-        made = _apply(given, held, ports)
+        made = _apply(given, held, ports, has_begun=has_begun)
     except _OvertakenError as error:
-        # Nobody knows where it led, and there is nothing to wait for.
-        overtaken = {"reason": str(error), "applied_at": ports.clock.now(), "window_s": 0}
-        return planned.model_copy(update=landed | overtaken)
+        return _overtaken(planned, str(error), ports)
     return planned.model_copy(
         update={
-            **landed,
+            "status": "applied",
+            "reason": given.decision.reason,
             "change": given.plan.led(
                 leads_to=standing(made, given.plan.after), version=made.alias_version
             ),
             "accepted_at": held.proved_at,
             "applied_at": ports.clock.now(),
-            "window_s": window_s(policy.verification, given.evidence, given.plan),
+            "window_s": first_wait_s(policy.verification, given.evidence, given.plan),
+        }
+    )
+
+
+def _overtaken(planned: ChangeRecord, why: str, ports: Ports) -> ChangeRecord:
+    """Nobody knows where it led, and there is nothing to wait for."""
+    return planned.model_copy(
+        update={
+            "status": "applied",
+            "reason": why,
+            "applied_at": ports.clock.now(),
+            "window_s": 0,
         }
     )
 
@@ -309,39 +229,56 @@ def _write_ahead(given: ExecuteRepairInput, held: HeldLease, ports: Ports) -> Ch
     return planned
 
 
-def _apply(given: ExecuteRepairInput, held: HeldLease, ports: Ports) -> FunctionConfiguration:
+def _apply(
+    given: ExecuteRepairInput, held: HeldLease, ports: Ports, *, has_begun: bool
+) -> FunctionConfiguration:
     try:
         return ports.functions.apply(given.plan, guard=held.prove)
     except StaleConfigurationError as error:
-        _insist_on_not_written(given, error, ports)
-        raise _stale(given, str(error)) from error
+        _insist_on_not_written(given, error, ports, has_begun=has_begun)
+        raise stale(given, str(error)) from error
     except (EnvironmentUnreadableError, UndeclaredValueError, ChangeRefusedError) as error:
-        _insist_on_not_written(given, error, ports)
-        raise _WithheldError("refused", str(error)) from error
+        _insist_on_not_written(given, error, ports, has_begun=has_begun)
+        raise WithheldError("refused", str(error)) from error
     except TargetNotFoundError as error:
-        raise _WithheldError("refused", f"the function is gone: {error}") from error
+        raise WithheldError("refused", f"the function is gone: {error}") from error
     except (UpdateInProgressError, AccessDeniedError) as error:
         # Both may come before the write or after it; only before it is it a mere refusal.
         if given.is_planned_on(ports.functions.read(given.plan.target)):
-            raise _WithheldError("refused", str(error)) from error
+            raise WithheldError("refused", str(error)) from error
         raise
 
 
-def _insist_on_not_written(given: ExecuteRepairInput, error: Exception, ports: Ports) -> None:
+def _insist_on_not_written(
+    given: ExecuteRepairInput, error: Exception, ports: Ports, *, has_begun: bool
+) -> None:
     """A write that may have landed must not be taken for one that was never made.
 
     Raises:
-        _OvertakenError: The function is not as planned on and holds what was to be written.
+        _OvertakenError: The function is not as planned on and may run with what was to be written.
     """
-    try:
-        configuration = ports.functions.read(given.plan.target)
-    except TargetNotFoundError:
-        return
-    if not given.is_planned_on(configuration) and may_hold(configuration, given.plan.after):
+    if _may_be_written(given, ports, has_begun=has_begun):
         raise _OvertakenError(
             "the change may have been written, and somebody has changed the function since, so "
             f"it is left to them: {error}"
         ) from error
+
+
+def _may_be_written(given: ExecuteRepairInput, ports: Ports, *, has_begun: bool) -> bool:
+    """Whether the function is not as planned on, and holds or runs what was to be written.
+
+    An alias that an earlier run may have moved, and that somebody has touched since, may send
+    traffic to the version of this change, whatever `$LATEST` shows.
+    """
+    try:
+        configuration = ports.functions.read(given.plan.target)
+    except TargetNotFoundError:
+        return False
+    if given.is_planned_on(configuration):
+        return False
+    move = given.plan.release
+    has_left = move is not None and configuration.alias_version != move.former
+    return (has_begun and has_left) or may_hold(configuration, given.plan.after)
 
 
 def _applied(given: ExecuteRepairInput, applied: ChangeRecord, ports: Ports) -> ChangeRecord:
@@ -371,7 +308,7 @@ def _record_write(
     )
 
 
-def _withheld(given: ExecuteRepairInput, error: _WithheldError, ports: Ports) -> ChangeRecord:
+def _withheld(given: ExecuteRepairInput, error: WithheldError, ports: Ports) -> ChangeRecord:
     withheld = ChangeRecord.model_validate(
         {
             "status": error.status,

@@ -14,7 +14,7 @@ from autorepair.domain.change import (
     TimeoutSetting,
 )
 from autorepair.domain.configuration import FunctionConfiguration
-from autorepair.domain.standing import holds
+from autorepair.domain.standing import configured, holds, stands_after
 
 
 def may_hold(configuration: FunctionConfiguration, setting: Setting) -> bool:
@@ -36,6 +36,19 @@ def may_hold(configuration: FunctionConfiguration, setting: Setting) -> bool:
                 (name in configuration.env_names) is not isinstance(source, Absent)
                 for name, source in setting.variables.items()
             )
+
+
+def as_it_runs(
+    configuration: FunctionConfiguration, change: Change, earlier: FunctionConfiguration
+) -> FunctionConfiguration:
+    """Give what traffic runs with, where `$LATEST` is somebody else's by now and an alias ours.
+
+    Its version was published from what was there ``earlier``, with nothing but the change.
+    """
+    if change.release is None or stands_after(configuration, change):
+        return configuration
+    live = {"tags": configuration.tags, "alias_version": configuration.alias_version}
+    return configured(earlier, change.after).model_copy(update=live)
 
 
 def difference(configuration: FunctionConfiguration, plan: Change) -> str:

@@ -30,6 +30,7 @@ from autorepair.steps.enrolled_targets import (
     target_of,
 )
 from autorepair.steps.intake import blank_incident, opened_before, opened_on
+from autorepair.steps.joining import join
 from autorepair.steps.recording import announce, record
 from autorepair.steps.superseding import open_on_target
 from autorepair.watch import ClosedIncident
@@ -127,7 +128,7 @@ def _first_to_open(
         if standing.incident_id == opened.id:
             others = tuple(t.function_name for t in targets if t != target)
             return _open(opened, ports, waits_s=waits_s, others=others)
-        _join(opened, standing.incident_id, ports)
+        join(opened, standing.incident_id, ports)
         standing_ids.append(standing.incident_id)
     return seen.model_copy(
         update={
@@ -235,19 +236,3 @@ def _open(incident: Incident, ports: Ports, *, waits_s: int, others: tuple[str, 
         opened_at=admitted.opened_at.isoformat(),
     )
     return admitted
-
-
-def _join(incident: Incident, open_incident_id: str, ports: Ports) -> None:
-    name = incident.alarm.name if incident.alarm else "?"
-    record(
-        ports,
-        incident,
-        incident_id=open_incident_id,
-        key=f"parse_alarm_event/joined/{incident.id}",
-        kind=RecordKind.ALARM_JOINED,
-        summary=f"alarm {name} joined: {incident.reason}",
-        data={
-            "alarm": incident.alarm.as_json() if incident.alarm else None,
-            "execution": incident.execution_arn,
-        },
-    )

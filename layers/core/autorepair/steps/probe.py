@@ -75,6 +75,7 @@ def with_probe(
             "next": "roll_back" if is_taken_back else "done",
             "reason": f"{result.reason}; {found.reason}",
             "window_s": 0,
+            "within": None,
             "probes": probes,
         }
     )
@@ -100,8 +101,11 @@ def _result(asked: Asked, ports: Ports) -> ProbeResult | None:
     if probe is None:
         return None
     at, qualifier = ports.clock.now(), asked.made.qualifier
-    if any(one.entry.key == asked.key for one in ports.audit.chain_of(asked.incident.id)):
-        return ProbeResult(outcome="unanswered", at=at, reason="the answer to a probe was lost")
+    for one in ports.audit.chain_of(asked.incident.id):
+        if one.entry.key == asked.key:
+            # Its own moment, not this one's: what began since may be the probe.
+            lost = "the answer to a probe was lost"
+            return ProbeResult(outcome="unanswered", at=one.entry.at, reason=lost)
     record(
         ports,
         asked.incident,

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from autorepair.causes.limits import FULL_MEMORY, has_present_size, memory_share, time_outs
 from autorepair.causes.weighing import diagnose
-from autorepair.domain.change import AliasSetting, MemorySetting, Setting, TimeoutSetting
+from autorepair.domain.change import AliasMove, AliasSetting, MemorySetting, Setting, TimeoutSetting
 from autorepair.domain.diagnosis import RootCause
-from autorepair.domain.evidence import Evidence, Gap, Invocation, RecentChange
+from autorepair.domain.evidence import Alias, Evidence, Gap, Invocation, RecentChange
 from autorepair.domain.signatures import signatures
 from autorepair.domain.verification import TrafficSample
 
@@ -27,6 +27,8 @@ _OLD_ONES_LINGER = timedelta(seconds=30)
 _CUT_EARLY = 0.95
 METRIC_WINDOW_S = 240
 """How long it takes at least until two whole minutes of metrics are in, in seconds."""
+_FEW_CALLS = 20
+"""So many tell of harm where few calls come; half of so many may still be chance."""
 _COUNTED = ("Invocations", "Errors", "Throttles")
 # A failure by these bears a mark of its own.
 _MARKED = frozenset({RootCause.TIMEOUT_TOO_LOW, RootCause.CPU_STARVED, RootCause.MEMORY_EXHAUSTED})
@@ -161,6 +163,32 @@ def still_called(
     return (Gap(source="traffic", reason=reason),)
 
 
+def shared_with_others(
+    release: AliasMove, aliases: Iterable[Alias], known: Iterable[Invocation]
+) -> tuple[Gap, ...]:
+    """Say that figures are not of the moved alias alone: the log names versions, not aliases.
+
+    Either others call the former version as well, or the version that was published was there
+    before (Lambda publishes nothing twice) and others call that. ``known`` is the evidence's, from
+    before anything was published.
+    """
+    names = {
+        one.name
+        for one in aliases
+        if one.name != release.alias and release.published in {one.version, *one.also}
+    }
+    has_calls = any(i.version == release.published for i in known)
+    if not (release.staying or names or has_calls):
+        return ()
+    others = ", ".join(release.staying or sorted(names)) or "others"
+    version = release.former if release.staying else release.published or LATEST
+    reason = (
+        f"version {version} is also called by {others}, so it cannot be told what the calls of "
+        f"{release.alias} alone did"
+    )
+    return (Gap(source="traffic", reason=reason),)
+
+
 def sample(evidence: Evidence, cause: RootCause, *, setting: Setting) -> TrafficSample:
     """Count the finished invocations, failures, failures with the cause's mark, and rescues.
 
@@ -178,6 +206,25 @@ def sample(evidence: Evidence, cause: RootCause, *, setting: Setting) -> Traffic
         same_cause=_same_cause(evidence, cause),
         rescued=sum(_is_rescued(i, setting) for i in evidence.invocations),
         pending=sum(i.status == "unfinished" for i in evidence.invocations),
+    )
+
+
+def lately(evidence: Evidence, since: datetime) -> Evidence:
+    """Give what came since a moment, or the latest few calls where those go farther back.
+
+    With it what was at work at that moment, for it may have ended since.
+    """
+    longest = timedelta(seconds=evidence.configuration.timeout_s + LOG_LAG_S)
+    latest = sorted(i.started_at for i in evidence.invocations if i.status != "unfinished")
+    start = min([since - longest, *latest[-_FEW_CALLS:][:1]])
+    return evidence.model_copy(
+        update={
+            "invocations": tuple(i for i in evidence.invocations if i.started_at >= start),
+            "metrics": tuple(
+                one.model_copy(update={"points": tuple(p for p in one.points if p[0] >= start)})
+                for one in evidence.metrics
+            ),
+        }
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 
 from autorepair.domain.change import AliasSetting, Change
 from autorepair.domain.configuration import FunctionConfiguration
@@ -23,6 +22,7 @@ from autorepair.steps.sampling import (
     led_away_since,
     led_there_by_alias,
     missing_figures,
+    shared_with_others,
     still_called,
 )
 
@@ -126,9 +126,11 @@ def _evidence_after(
             until=now,
         )
         gaps += still_called(log.invocations, left.version, made.applied_at)
-    elif release is not None and not release.staying:
-        # Other aliases that stay on the former version call it by right.
-        gaps += still_called(log.invocations, release.former, made.applied_at)
+    elif release is not None:
+        if not release.staying:
+            # Other aliases that stay on the former version call it by right.
+            gaps += still_called(log.invocations, release.former, made.applied_at)
+        gaps += shared_with_others(release, before.aliases, before.invocations)
     streams = {i.stream for i in invocations}
     return Evidence(
         incident_id=made.incident_id,
@@ -147,20 +149,33 @@ def _evidence_after(
 def _without_probes(log: LogReading, probes: tuple[ProbeResult, ...]) -> LogReading:
     """Leave out what the service itself has invoked.
 
-    Of a probe that was not answered only the moment is known: then the first success since is left
-    out in its place, so that it proves nothing.
+    Of a probe that was not answered only the moment is known: then something since is left out in
+    its place, so that it proves nothing.
     """
     out = {probe.request_id for probe in probes if probe.request_id is not None}
     for probe in probes:
         if probe.request_id is None:
             since = (i for i in log.invocations if i.started_at >= probe.at)
-            successes = (i.request_id for i in since if i.status == "success")
-            out |= set(islice((one for one in successes if one not in out), 1))
+            most_telling = max(
+                (i for i in since if i.request_id not in out), key=_how_telling, default=None
+            )
+            out |= set() if most_telling is None else {most_telling.request_id}
     return LogReading(
         lines=tuple(line for line in log.lines if line.request_id not in out),
         invocations=tuple(i for i in log.invocations if i.request_id not in out),
         gaps=log.gaps,
     )
+
+
+def _how_telling(invocation: Invocation) -> tuple[bool, bool, float]:
+    """Put first what speaks most for a change: a success, and of those the longest.
+
+    A long one may be proof by itself. Where nothing has succeeded, the probe has failed or has not
+    ended.
+    """
+    is_success = invocation.status == "success"
+    has_ended = invocation.status != "unfinished"
+    return is_success, is_success or not has_ended, invocation.duration_ms or 0.0
 
 
 def _metrics_after(made: Made, configuration: FunctionConfiguration, ports: Ports) -> Evidence:

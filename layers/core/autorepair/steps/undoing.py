@@ -12,15 +12,20 @@ from autorepair.domain.change import (
     ReservedConcurrencySetting,
     RollbackRecord,
 )
+from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.errors import StaleConfigurationError, TargetNotFoundError
 from autorepair.domain.failure import Undo
 from autorepair.domain.incident import Incident
-from autorepair.domain.standing import stands_before
+from autorepair.domain.standing import standing, stands_before
 from autorepair.ports import Ports
 from autorepair.steps.leasing import HeldLease, leased
-from autorepair.steps.own_alarms import fit_own_alarms
+from autorepair.steps.own_alarms import fit_own_alarms, fit_to_others
 from autorepair.steps.recording import announce
 
+_LATEST_LEFT = (
+    "traffic runs as before the change; somebody has changed $LATEST since, so that is left to "
+    "them, and the setting may still be there: look before it is published"
+)
 _SETTLED: dict[str, tuple[Undo, str]] = {
     "kept": ("nothing_to_undo", "the repair had been verified and stays"),
     "rolled_back": ("undone", "the change had been taken back before"),
@@ -35,6 +40,9 @@ def undo(
     whole: Change, incident: Incident, ports: Ports, *, held: HeldLease | None = None
 ) -> RollbackRecord:
     """Take the change back if the function still stands where it led; else touch nothing.
+
+    Of a change behind an alias that still is where it led, the alias goes back even where `$LATEST`
+    is somebody else's by now, and the reason says so.
 
     A change that was cut short does not know where it led; it is taken back if that leads exactly
     to where the function stood before. ``held`` is the caller's lease, where it has one already.
@@ -55,14 +63,17 @@ def undo(
                 restored_at=ports.clock.now(),
             )
         with lease as proven:
-            ports.functions.apply(inverse, guard=proven.prove)
+            found = ports.functions.apply(inverse, guard=proven.prove)
     except StaleConfigurationError as error:
-        return _handed_over(inverse, f"somebody changed the function since: {error}")
+        # Theirs by now, and the alarm is still ours: it follows the timeout that they have set.
+        notes = fit_to_others(whole, incident, ports)
+        reason = f"somebody changed the function since: {error}"
+        return _handed_over(inverse, "; ".join((reason, *notes)))
     except TargetNotFoundError as error:
         return _handed_over(inverse, f"the function is gone: {error}")
     return RollbackRecord(
         status="restored",
-        reason=_restored(inverse, incident, ports),
+        reason=_restored(inverse, incident, ports, is_latest_left=_is_latest_left(found, inverse)),
         change=inverse,
         restored_at=ports.clock.now(),
     )
@@ -105,10 +116,18 @@ def undo_remembered(
     return "handed_over" if is_conflict else "undone", rollback.reason
 
 
-def _restored(inverse: Change, incident: Incident, ports: Ports) -> str:
+def _restored(
+    inverse: Change, incident: Incident, ports: Ports, *, is_latest_left: bool = False
+) -> str:
     notes = fit_own_alarms(inverse, incident, ports)
-    told = ("the function is configured as before the change", *_left(inverse), *notes)
-    return "; ".join(told)
+    restored = _LATEST_LEFT if is_latest_left else "the function is configured as before the change"
+    return "; ".join((restored, *_left(inverse), *notes))
+
+
+def _is_latest_left(found: FunctionConfiguration, inverse: Change) -> bool:
+    """Whether the alias went back alone, since `$LATEST` is somebody else's by now."""
+    is_known = inverse.release is not None and inverse.leads_to is not None
+    return is_known and standing(found, inverse.after) != inverse.leads_to
 
 
 def _left(inverse: Change) -> tuple[str, ...]:

@@ -13,12 +13,19 @@ from autorepair.domain.diagnosis import Diagnosis, RootCause
 from autorepair.domain.errors import AutoRepairError
 from autorepair.domain.evidence import Evidence, EvidenceSummary
 from autorepair.domain.incident import Incident
-from autorepair.domain.policy import Policy
-from autorepair.domain.standing import stands_after, stands_before
+from autorepair.domain.policy import Policy, VerificationRules
+from autorepair.domain.standing import runs_on, stands_after, stands_before
 from autorepair.domain.value import Instant, Value
-from autorepair.domain.verdict import judge
-from autorepair.domain.verification import SeenNeed, TrafficSample, Verdict, Verification
+from autorepair.domain.verdict import harm_lately, judge
+from autorepair.domain.verification import (
+    OpenWindow,
+    SeenNeed,
+    TrafficSample,
+    Verdict,
+    Verification,
+)
 from autorepair.ports import Ports
+from autorepair.steps.overtaking import as_it_runs
 from autorepair.steps.planning import plan_step
 from autorepair.steps.policy_in_force import policy_or_strictest
 from autorepair.steps.probe import Asked, with_probe
@@ -27,6 +34,7 @@ from autorepair.steps.sampling import (
     LATEST,
     begun_long_ago,
     known_kinds,
+    lately,
     sample,
     since_first_refusal,
     with_calls,
@@ -34,7 +42,14 @@ from autorepair.steps.sampling import (
 )
 from autorepair.steps.shortfall import shortfall
 from autorepair.steps.traffic_since import Made, TrafficSince, by_log, by_metrics
-from autorepair.steps.watch_window import next_window_s
+from autorepair.steps.watch_window import (
+    LONGEST_UNSEEN_S,
+    is_over,
+    next_window_s,
+    opened,
+    wait_s,
+    window_s,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -93,11 +108,27 @@ class VerifyRepairInput(Value):
 
     @property
     def windows_used(self) -> int:
-        """How many windows of this step have passed, with the one that just ended."""
+        """How many windows of this step have passed, with the one that this look is in."""
+        return 1 if self.look_before is None else self.look_before.windows_used + 1
+
+    @property
+    def look_before(self) -> Verification | None:
+        """The look at this step's change before this one; None for the first."""
         previous = self.verification
-        if previous is None or previous.next != "wait":
-            return 1
-        return previous.windows_used + 1
+        return None if previous is None or previous.next != "wait" else previous
+
+    def first_window_s(self, rules: VerificationRules) -> int:
+        """How long the first window is, in seconds; of a long one only its first wait is over."""
+        waited_s, plan = self.change.window_s, self.change.change
+        if waited_s < LONGEST_UNSEEN_S or plan is None:
+            return waited_s
+        return max(waited_s, window_s(rules, self.evidence, plan))
+
+    def within(self, rules: VerificationRules) -> OpenWindow | None:
+        """Give the long window that this look is in, or at the end of; None for a short one."""
+        if self.look_before is not None:
+            return self.look_before.within
+        return opened(self.first_window_s(rules), since=self.applied_at)
 
 
 def verify_repair(given: VerifyRepairInput, ports: Ports) -> Verification:
@@ -111,15 +142,16 @@ def verify_repair(given: VerifyRepairInput, ports: Ports) -> Verification:
         AccessDeniedError, TransientServiceError: The log or the evidence cannot be read.
     """
     configuration = ports.functions.read(given.whole.target)
-    if stands_after(configuration, given.whole):
+    if runs_on(configuration, given.whole):
         found = _by_traffic(given, configuration, ports)
     else:
         found = _overtaken(given, configuration, ports)
     verification = _record(given, found, ports)
     _remember(given, verification, ports)
     is_improved = verification.verdict is Verdict.IMPROVED and verification.next == "done"
-    # What an alias leads to says nothing of what `$LATEST` would do.
-    if is_improved and not isinstance(given.whole.after, AliasSetting):
+    # What an alias leads to says nothing of what `$LATEST` would do, nor of what others make of it.
+    is_latest = not isinstance(given.whole.after, AliasSetting)
+    if is_improved and is_latest and stands_after(configuration, given.whole):
         _remember_as_healthy(configuration, ports)
     return verification
 
@@ -129,6 +161,7 @@ def _by_traffic(
 ) -> Verification:
     before = ports.evidence.get(given.evidence)
     policy, _ = policy_or_strictest(configuration, ports)
+    configuration = as_it_runs(configuration, given.whole, before.configuration)
     is_refused = given.diagnosis.root_cause is RootCause.CONCURRENCY_LIMITED
     seen = (
         by_metrics(given.made, configuration, ports)
@@ -136,6 +169,8 @@ def _by_traffic(
         else by_log(given.made, before, configuration, ports)
     )
     found = _judged(given, before, seen, policy)
+    if found.windows_used < given.windows_used:
+        return found
     asked = Asked(
         incident=given.incident,
         made=given.made,
@@ -168,13 +203,12 @@ def _judged(
     given: VerifyRepairInput, before: Evidence, seen: TrafficSince, policy: Policy
 ) -> Verification:
     cause, setting = given.diagnosis.root_cause, given.whole.before
-    is_refused = cause is RootCause.CONCURRENCY_LIMITED
-    ailing = since_first_refusal(before) if is_refused else before
-    earlier = sample(ailing.of_version(given.version_before), cause, setting=setting)
-    later = sample(seen.after, cause, setting=setting)
-    if not is_refused:
-        earlier, later = with_calls(earlier, before), with_calls(later, seen.metrics)
-        later = with_unseen(later, seen.after, cause, known=known_kinds(before) | seen.kinds)
+    earlier, later = _sample_before(given, before), _sample_after(given, before, seen)
+    within = given.within(policy.verification)
+    if within is not None:
+        found = _looked_into(within, given, before, seen, policy.verification)
+        if found is not None:
+            return found
     lacking = shortfall(cause, seen.after, earlier=earlier, later=later)
     step = given.change.step
     may_step = _may_step(given, policy, before, seen.after, lacking.need)
@@ -190,7 +224,9 @@ def _judged(
         shortage=lacking.shortage,
         step=step,
         steps_allowed=step + 1 if may_step else step,
+        looks_within=0 if within is None else within.looks,
     )
+    window = _next_window_s(given, policy, seen) if judgement.next == "wait" else 0
     return Verification(
         verdict=judgement.verdict,
         next=judgement.next,
@@ -201,10 +237,63 @@ def _judged(
         observed_until=seen.after.window_end,
         p_value=judgement.p_value,
         without_step=judgement.without_step,
-        window_s=_next_window_s(given, policy, seen) if judgement.next == "wait" else 0,
+        window_s=min(LONGEST_UNSEEN_S, window),
+        within=opened(window, since=seen.after.collected_at),
         probes=given.made.probes,
         need=lacking.need if judgement.next == "step" else None,
     )
+
+
+def _sample_before(given: VerifyRepairInput, before: Evidence) -> TrafficSample:
+    cause, setting = given.diagnosis.root_cause, given.whole.before
+    is_refused = cause is RootCause.CONCURRENCY_LIMITED
+    ailing = since_first_refusal(before) if is_refused else before
+    earlier = sample(ailing.of_version(given.version_before), cause, setting=setting)
+    return earlier if is_refused else with_calls(earlier, before)
+
+
+def _sample_after(given: VerifyRepairInput, before: Evidence, seen: TrafficSince) -> TrafficSample:
+    cause = given.diagnosis.root_cause
+    later = sample(seen.after, cause, setting=given.whole.before)
+    if cause is RootCause.CONCURRENCY_LIMITED:
+        return later
+    later = with_calls(later, seen.metrics)
+    return with_unseen(later, seen.after, cause, known=known_kinds(before) | seen.kinds)
+
+
+def _looked_into(
+    within: OpenWindow,
+    given: VerifyRepairInput,
+    before: Evidence,
+    seen: TrafficSince,
+    rules: VerificationRules,
+) -> Verification | None:
+    """Look for harm only; None where there is none, and the window is over."""
+    last = given.look_before
+    since = given.applied_at if last is None else last.observed_until
+    recent = TrafficSince(lately(seen.after, since), lately(seen.metrics, since), seen.kinds)
+    earlier, later = _sample_before(given, before), _sample_after(given, before, recent)
+    harm = harm_lately(earlier, later, rules=rules, looks_within=within.looks)
+    now = seen.after.collected_at
+    if harm is None and is_over(within, now):
+        return None
+    looked = Verification(
+        verdict=Verdict.INSUFFICIENT_TRAFFIC,
+        next="wait",
+        reason=f"no harm is to be seen; what it helps is judged at {within.ends_at:%Y-%m-%d %H:%M}",
+        before=earlier,
+        after=later,
+        windows_used=given.windows_used - 1,
+        observed_until=seen.after.window_end,
+        window_s=wait_s(within, now),
+        within=within,
+        probes=given.made.probes,
+    )
+    if harm is None:
+        return looked
+    found = {"verdict": harm.verdict, "next": harm.next, "reason": harm.reason}
+    ended = {"windows_used": given.windows_used, "window_s": 0, "within": None}
+    return looked.model_copy(update=found | ended | {"p_value": harm.p_value})
 
 
 def _next_window_s(given: VerifyRepairInput, policy: Policy, seen: TrafficSince) -> int:
@@ -212,7 +301,7 @@ def _next_window_s(given: VerifyRepairInput, policy: Policy, seen: TrafficSince)
     return next_window_s(
         rules,
         given.evidence.traffic,
-        first_s=given.change.window_s,
+        first_s=given.first_window_s(rules),
         elapsed_s=(seen.after.collected_at - given.applied_at).total_seconds(),
         windows_left=rules.max_windows - given.windows_used,
     )
@@ -228,7 +317,9 @@ def _may_step(
 ) -> bool:
     """Whether a further step is left: within the policy's number, and one that can be planned."""
     step = given.change.step + 1
-    if step > policy.limits.steps_per_incident:
+    # A further step of a version starts from `$LATEST`, which may be somebody else's by now.
+    is_ours = stands_after(after.configuration, given.whole)
+    if step > policy.limits.steps_per_incident or not is_ours:
         return False
     planned = plan_step(
         given.incident.subject,
@@ -263,11 +354,19 @@ def _remember_as_healthy(configuration: FunctionConfiguration, ports: Ports) -> 
 
 
 def _record(given: VerifyRepairInput, found: Verification, ports: Ports) -> Verification:
-    """Record what was found of this window; gives what was recorded, by an earlier run if any."""
+    """Record what was found of this window; gives what was recorded, by an earlier run if any.
+
+    A look into a window that found no harm leaves no record: a week has many of them.
+    """
+    key = f"verify_repair/{given.change.step}/{given.windows_used}"
+    if found.windows_used < given.windows_used:
+        chain = ports.audit.chain_of(given.incident.id)
+        said = (one.entry.data for one in chain if one.entry.key == key)
+        return next((Verification.model_validate(data) for data in said), found)
     recorded = record(
         ports,
         given.incident,
-        key=f"verify_repair/{given.change.step}/{found.windows_used}",
+        key=key,
         kind=RecordKind.REPAIR_VERIFIED,
         summary=f"{found.verdict.value}, {found.next}: {found.reason}",
         data=found.as_json(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime, timedelta
 
 from autorepair.domain.change import (
     Change,
@@ -13,12 +14,16 @@ from autorepair.domain.change import (
 from autorepair.domain.evidence import EvidenceSummary
 from autorepair.domain.policy import MAX_VERIFICATION_S, VerificationRules
 from autorepair.domain.traffic import Traffic
+from autorepair.domain.verification import OpenWindow
 from autorepair.steps.sampling import LOG_LAG_S, METRIC_WINDOW_S
 
 HOUR_S, DAY_S = 3600, 86_400
 _MONTH_S = 30 * DAY_S
 LONGEST_FIRST_S = DAY_S // 2
 """However rarely a function is called: what is seen then may be harm, or somebody's own try."""
+LONGEST_UNSEEN_S = HOUR_S
+"""No longer than this a change is left without a look for harm, however long a window is."""
+_NEARLY = timedelta(minutes=1)
 
 
 def window_s(rules: VerificationRules, evidence: EvidenceSummary, plan: Change) -> int:
@@ -31,6 +36,30 @@ def window_s(rules: VerificationRules, evidence: EvidenceSummary, plan: Change) 
     gap_s = _gap_s(evidence) or 0.0
     needed_s = math.ceil(rules.min_invocations * gap_s / rules.max_windows)
     return max(rules.window_s, _shortest_s(plan.after), min(LONGEST_FIRST_S, needed_s))
+
+
+def first_wait_s(rules: VerificationRules, evidence: EvidenceSummary, plan: Change) -> int:
+    """Say after how many seconds the first look is: of a long first window, one for harm only."""
+    return min(LONGEST_UNSEEN_S, window_s(rules, evidence, plan))
+
+
+def opened(lasts_s: int, *, since: datetime) -> OpenWindow | None:
+    """Give the window that is to be looked into before it ends; None for one that is short."""
+    if lasts_s <= LONGEST_UNSEEN_S:
+        return None
+    return OpenWindow(
+        ends_at=since + timedelta(seconds=lasts_s), looks=math.ceil(lasts_s / LONGEST_UNSEEN_S)
+    )
+
+
+def is_over(window: OpenWindow, now: datetime) -> bool:
+    """Whether it is time for the look that ends the window: a minute more tells nothing."""
+    return window.ends_at - now < _NEARLY
+
+
+def wait_s(window: OpenWindow, now: datetime) -> int:
+    """Say how long to wait for the next look into the window, in seconds."""
+    return min(LONGEST_UNSEEN_S, math.ceil((window.ends_at - now).total_seconds()))
 
 
 def next_window_s(

@@ -24,6 +24,7 @@ from autorepair.domain.settings_now import (
 from autorepair.domain.watched import Aftermath, Observed, WatchedOutcome
 from autorepair.ports import Ports
 from autorepair.steps.recording import announce, record
+from autorepair.steps.running_version import running
 
 _log = logging.getLogger(__name__)
 _LOOKED_BACK = timedelta(hours=1)
@@ -74,7 +75,8 @@ def _observed(watched: WatchedOutcome, ports: Ports) -> Observed:
         configuration = ports.functions.read(watched.change.target)
     except TargetNotFoundError:
         return _said(watched, Aftermath.GONE)
-    standing = standing_of(configuration, watched.change, known=_known(configuration, ports))
+    found = running(configuration, watched.change, ports)
+    standing = standing_of(found, watched.change, known=_known(configuration, ports))
     # Planned on this very configuration: whatever cannot be compared has not been touched.
     if configuration.fingerprint == watched.change.planned_on:
         standing = "before"
@@ -87,7 +89,7 @@ def _observed(watched: WatchedOutcome, ports: Ports) -> Observed:
         return _said(watched, _without_a_write(watched, configuration, ports))
     if write is not None and write.is_own:
         return _said(watched, Aftermath.REPAIRED_HERE, write)
-    return _said_of_value(watched, configuration, standing, write)
+    return _said_of_value(watched, found, standing, write)
 
 
 def _said_of_value(

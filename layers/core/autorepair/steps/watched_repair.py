@@ -9,21 +9,25 @@ the repair and left it as it is, and CloudTrail has those.
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.change import AliasSetting, EnvironmentSetting, ReservedConcurrencySetting
 from autorepair.domain.configuration import FunctionConfiguration
+from autorepair.domain.deployment import STACK_TAGS
 from autorepair.domain.errors import AutoRepairError, TargetNotFoundError
 from autorepair.domain.recent_changes import TrailEvent
 from autorepair.domain.settings_now import (
     KnownVariables,
     Standing,
+    adopting_write,
     digests_of,
     last_write,
     setting_now,
     standing_of,
 )
+from autorepair.domain.value import Value
 from autorepair.domain.watched import (
     LOOK_AGAIN_AFTER,
     REMIND_AFTER,
@@ -33,8 +37,10 @@ from autorepair.domain.watched import (
 )
 from autorepair.ports import Ports
 from autorepair.steps.own_alarms import fit_own_alarms
+from autorepair.steps.put_back import PutBack, PutBacks
 from autorepair.steps.recording import announce, record
-from autorepair.views.aftercare import reminder_message, reverted_message
+from autorepair.steps.running_version import running
+from autorepair.views.aftercare import reminder_message
 from autorepair.views.message import Message, described
 
 _log = logging.getLogger(__name__)
@@ -51,55 +57,76 @@ _KINDS = {
 }
 
 
-def look_at_repair(watched: WatchedRepair, ports: Ports) -> str | None:
+def look_at_repair(watched: WatchedRepair, ports: Ports, put_backs: PutBacks) -> str | None:
     """Look at the setting; says what was found, None if it stands as the repair left it.
 
+    What was put back goes to ``put_backs``, and is recorded once people have been told.
     While an incident is open on the function it is left alone: its own changes are no drift.
 
     Raises:
         AutoRepairError: It cannot be told, recorded or sent (yet).
     """
     if ports.state.open_incident(watched.change.target) is not None:
-        ports.watches.look_again(_later(watched, ports.clock.now()))
+        due_at = ports.clock.now() + LOOK_AGAIN_AFTER
+        ports.watches.look_again(watched.model_copy(update={"due_at": due_at}))
         return None
     try:
         configuration = ports.functions.read(watched.change.target)
     except TargetNotFoundError:
-        why = "the function is gone"
-        return _ended(_drift(watched, Drifted.GONE, why), watched, None, ports)
-    watched = _with_digests(watched, configuration, ports)
-    standing = _standing(watched, configuration)
-    write = None
+        gone = _drift(watched, Drifted.GONE, "the function is gone")
+        return _ended(_Found(watched, gone, None), ports, put_backs)
+    found = running(configuration, watched.change, ports)
+    watched = _with_digests(watched, found, ports)
+    standing = _standing(watched, found)
+    writes = Writes()
     if standing != "after" or _may_have_been_written(watched, configuration, ports.clock.now()):
-        write, watched = _asked(watched, configuration, ports)
-    drift = drift_of(watched, configuration, standing, write)
+        writes, watched = _asked(watched, configuration, ports)
+    drift = drift_of(watched, found, standing, writes)
     if drift is not None:
-        return _ended(drift, watched, configuration, ports)
+        return _ended(_Found(watched, drift, found), ports, put_backs)
+    if standing == "beyond":
+        return _gone_further(watched, found, ports)
     return _still_watched(watched, configuration, ports)
+
+
+class Writes(Value):
+    """Who wrote the setting since a repair, beside this service."""
+
+    last: TrailEvent | None = None
+    adopting: TrailEvent | None = None
+    """The request that took over what it wrote into what the function is deployed from."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    watched: WatchedRepair
+    drift: Drift
+    configuration: FunctionConfiguration | None
 
 
 def drift_of(
     watched: WatchedRepair,
     configuration: FunctionConfiguration,
     standing: Standing,
-    write: TrailEvent | None,
+    writes: Writes,
 ) -> Drift | None:
-    """Say what became of the repair; None while it stands and nobody has taken it over.
-
-    ``write`` is the last request that wrote the setting since the repair, by somebody else.
-    """
+    """Say what became of the repair; None while it stands and no deployment has taken it over."""
+    write = writes.last
+    if watched.is_handed_over and standing in {"before", "other"}:
+        why = "whoever changed the function before the repair was verified changed the setting too"
+        return _drift(watched, Drifted.REPLACED, why, configuration, write)
     if standing == "before":
         why = "the setting is back to what it was before the repair"
         return _drift(watched, Drifted.REVERTED, why, configuration, write)
     if standing == "other":
         why = "the setting was changed to another value"
         return _drift(watched, Drifted.REPLACED, why, configuration, write)
-    if standing == "beyond":
-        why = "the setting was changed further in the direction of the repair"
-        return _drift(watched, Drifted.ADOPTED, why, configuration, write)
-    if standing == "after" and write is not None:
-        why = "somebody wrote the setting after the repair, and it stands as the repair left it"
-        return _drift(watched, Drifted.ADOPTED, why, configuration, write)
+    if standing == "beyond" and writes.adopting is not None:
+        why = "a deployment changed the setting further in the direction of the repair"
+        return _drift(watched, Drifted.ADOPTED, why, configuration, writes.adopting)
+    if standing == "after" and writes.adopting is not None:
+        why = "the setting was written after the repair, and it stands as the repair left it"
+        return _drift(watched, Drifted.ADOPTED, why, configuration, writes.adopting)
     return None
 
 
@@ -164,37 +191,77 @@ def _may_have_been_written(
 
 def _asked(
     watched: WatchedRepair, configuration: FunctionConfiguration, ports: Ports
-) -> tuple[TrailEvent | None, WatchedRepair]:
+) -> tuple[Writes, WatchedRepair]:
     """Find who wrote the setting last; what is old enough to be known need not be asked again."""
     now, since = ports.clock.now(), watched.applied_at
     try:
         events, gaps = ports.change_log.read(watched.change.target, since=since, until=now)
     except AutoRepairError as error:
         _log.warning("who changed %s is not known: %s", watched.change.target.function_name, error)
-        return None, watched
-    others = (event for event in events if not event.is_own)
-    write = last_write(others, watched.change.after, since=since)
+        return Writes(), watched
+    writes = _writes_of(watched, configuration, [e for e in events if not e.is_own])
     moved = configuration.last_modified or now
     is_settled = now - moved >= _TRAIL_LAGS and not gaps
     is_beside = isinstance(watched.change.after, ReservedConcurrencySetting | AliasSetting)
     if is_beside:
-        return write, watched.model_copy(update={"judged_at": now})
-    return write, watched.model_copy(update={"judged_at": moved}) if is_settled else watched
+        return writes, watched.model_copy(update={"judged_at": now})
+    return writes, watched.model_copy(update={"judged_at": moved}) if is_settled else watched
 
 
-def _ended(
-    drift: Drift, watched: WatchedRepair, configuration: FunctionConfiguration | None, ports: Ports
-) -> str:
+def _writes_of(
+    watched: WatchedRepair, configuration: FunctionConfiguration, others: list[TrailEvent]
+) -> Writes:
+    """Give the last write, and one of `$LATEST` that a deployment has made to what stands there.
+
+    An alias may stand on the version that was published while a deployment has put the old value
+    into `$LATEST`: that adopts nothing.
+    """
+    change, since = watched.change, watched.applied_at
+    last = last_write(others, change.after, since=since)
+    latest = change.model_copy(update={"release": None})
+    on_latest = _standing(watched.model_copy(update={"change": latest}), configuration)
+    if on_latest not in {"after", "beyond"}:
+        return Writes(last=last)
+    stands = setting_now(configuration, change.after) or change.after
+    is_of_stack = _is_of_stack(configuration)
+    if on_latest == "beyond" and not is_of_stack:
+        return Writes(last=last)
+    adopting = adopting_write(others, stands, since=since, is_of_stack=is_of_stack)
+    return Writes(last=last, adopting=adopting)
+
+
+def _is_of_stack(configuration: FunctionConfiguration) -> bool:
+    return any(tag in configuration.tags for tag in STACK_TAGS)
+
+
+def _ended(found: _Found, ports: Ports, put_backs: PutBacks) -> str:
     """Tell, record, announce, end: an end between the first two tells people twice, not never."""
+    watched, drift = found.watched, found.drift
+    said = f"{drift.became.value}: {drift.why}"
+    is_told = drift.became is not Drifted.REVERTED
+    if is_told or _is_recorded(watched.incident.id, _key(found), ports):
+        _record_end(found, None, ports)
+        return said
+
+    def once_told(message_id: str) -> None:
+        _record_end(found, message_id, ports)
+
+    put_backs.tell(PutBack(watched, drift, found.configuration, once_told))
+    return said
+
+
+def _key(found: _Found) -> str:
+    return f"{_KEY}/{found.drift.became.value}/{found.watched.change.kind.value}"
+
+
+def _record_end(found: _Found, message_id: str | None, ports: Ports) -> None:
+    watched, drift = found.watched, found.drift
+    incident = watched.incident
     kind, event = _KINDS[drift.became]
-    incident, key = watched.incident, f"{_KEY}/{drift.became.value}/{watched.change.kind.value}"
-    message_id = None
-    if drift.became is Drifted.REVERTED and not _is_recorded(incident.id, key, ports):
-        message_id = _tell(reverted_message(watched, drift, configuration), kind, ports)
     record(
         ports,
         incident,
-        key=key,
+        key=_key(found),
         kind=kind,
         summary=_summary(drift),
         data={"drift": drift.as_json(), "message_id": message_id},
@@ -207,9 +274,31 @@ def _ended(
         change=watched.change.as_json(),
         by=drift.by,
     )
-    _fit_alarms(watched, configuration, ports)
+    _fit_alarms(watched, found.configuration, ports)
     ports.watches.end(watched)
-    return f"{drift.became.value}: {drift.why}"
+
+
+def _gone_further(
+    watched: WatchedRepair, configuration: FunctionConfiguration, ports: Ports
+) -> str:
+    """Go on with what somebody has set beyond the repair: the template may still hold less.
+
+    Of a function of no stack it may be the very pipeline that has set it, so nobody is reminded;
+    what takes it over is a later write.
+    """
+    change, release = watched.change, watched.change.release
+    now = setting_now(configuration, change.after) or change.after
+    if release is not None:
+        release = release.model_copy(update={"published": configuration.alias_version})
+    further = change.model_copy(update={"after": now, "leads_to": None, "release": release})
+    _fit_alarms(watched, configuration, ports)
+    now_at = ports.clock.now()
+    moved = watched.model_copy(update={"change": further})
+    if not _is_of_stack(configuration):
+        from_now = {"applied_at": now_at, "judged_at": now_at, "is_reminded": True}
+        moved = moved.model_copy(update=from_now)
+    ports.watches.look_again(_later(moved, now_at))
+    return f"somebody went further, the watch goes on: {described(now)}"
 
 
 def _fit_alarms(
@@ -266,7 +355,7 @@ def _deployed_at(configuration: FunctionConfiguration, ports: Ports) -> datetime
 
 
 def _later(watched: WatchedRepair, now: datetime) -> WatchedRepair:
-    return watched.model_copy(update={"due_at": now + LOOK_AGAIN_AFTER})
+    return watched.model_copy(update={"due_at": now + LOOK_AGAIN_AFTER, "is_handed_over": False})
 
 
 def _tell(message: Message, kind: RecordKind, ports: Ports) -> str:

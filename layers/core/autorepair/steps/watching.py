@@ -1,4 +1,8 @@
-"""What goes on being watched when an incident closes: the change that stays, or was not made."""
+"""What goes on being watched when an incident closes: the change that stays, or was not made.
+
+A change that was left to whoever changed the function since may stay too: whether it does is for
+the first look to tell.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +28,9 @@ def watch(course: Course, outcome: Outcome, ports: Ports) -> None:
     Raises:
         AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be kept.
     """
-    kept = course.kept_change
-    if kept is not None:
-        _watch_repair(course, kept, ports)
+    left = course.kept_change or course.may_stand
+    if left is not None:
+        _watch_repair(course, left, ports)
         return
     withheld = _withheld(course, outcome)
     planned = course.decision.change if course.decision else None
@@ -42,17 +46,18 @@ def watch(course: Course, outcome: Outcome, ports: Ports) -> None:
         ports.watches.keep(watched)
 
 
-def _watch_repair(course: Course, kept: Change, ports: Ports) -> None:
+def _watch_repair(course: Course, left: Change, ports: Ports) -> None:
     now = ports.clock.now()
     applied_at = course.change.applied_at if course.change else None
     watched = WatchedRepair(
         incident=course.incident,
-        change=kept,
+        change=left,
         applied_at=applied_at or now,
         since=now,
         due_at=now,
+        is_handed_over=course.kept_change is None,
     )
-    ports.watches.keep(watched.after_repair_of(ports.watches.repair_like(kept)))
+    ports.watches.keep(watched.after_repair_of(ports.watches.repair_like(left)))
 
 
 def _withheld(course: Course, outcome: Outcome) -> Withheld | None:

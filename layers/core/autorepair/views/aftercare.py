@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,6 +38,9 @@ class _Words:
     days: str
     deployed: str
     left_alone: str
+    gathered: str
+    gathered_next: str
+    patch: str
 
 
 _ENGLISH = _Words(
@@ -54,6 +58,11 @@ _ENGLISH = _Words(
     days="Days since the repair",
     deployed="Its stack was updated last at",
     left_alone="after the repair, without writing the setting: the old value may still be in it",
+    gathered="Put back: {count} repairs were undone, most likely by one deployment of old "
+    "templates.",
+    gathered_next="Put what was repaired into the templates; its command prints the lines of each. "
+    "Until then the failures may come back; where one does, its alarm opens a new incident.",
+    patch="its lines",
 )
 _CHINESE = _Words(
     reverted="已被改回：一项修复被撤销，很可能是用旧模板重新部署所致。",
@@ -68,6 +77,10 @@ _CHINESE = _Words(
     days="修复后天数",
     deployed="所属堆栈最近一次更新于",
     left_alone="在修复之后，但没有写入该设置：模板中可能仍是旧值",
+    gathered="已被改回：{count} 项修复被撤销，很可能是用旧模板部署一次所致。",
+    gathered_next="请把修复内容写入模板，每项的内容可用其命令打印。"
+    "在此之前故障可能再次出现；若再次出现，告警会开启新的事件。",
+    patch="其内容",
 )
 _BOTH = ((ENGLISH, _ENGLISH), (CHINESE, _CHINESE))
 
@@ -94,6 +107,43 @@ def reverted_message(
             )
         ),
     )
+
+
+def gathered_message(found: Sequence[tuple[WatchedRepair, Drift]]) -> Message:
+    """Say of several repairs that they were put back, of each by whom and where its lines are."""
+    return Message(
+        subject=f"[Auto-Repair] put back: {len(found)} repairs",
+        body=_bilingual(
+            *(
+                [
+                    words.gathered.format(count=len(found)),
+                    f"{language.labels['next']}: {words.gathered_next}",
+                    *(
+                        line
+                        for watched, drift in found
+                        for line in _gathered_lines(watched, drift, language, words)
+                    ),
+                ]
+                for language, words in _BOTH
+            )
+        ),
+    )
+
+
+def _gathered_lines(
+    watched: WatchedRepair, drift: Drift, language: Language, words: _Words
+) -> list[str]:
+    incident, change = watched.incident, watched.change
+    shown = f"{incident.id} --patch{environment_option(incident.execution_arn)}"
+    at = f", {drift.at:%Y-%m-%d %H:%M:%S} UTC" if drift.at else ""
+    return [
+        "",
+        f"{language.labels['function']}: {change.target.function_name}",
+        *(f"  {line}" for line in _repair_lines(watched, language, words)),
+        *([f"  {words.now}: {drift.now}"] if drift.now else []),
+        f"  {words.by}: {drift.by or words.unknown_by}{at}",
+        f"  {words.patch}: autorepair show {shown}",
+    ]
 
 
 def reminder_message(

@@ -145,6 +145,7 @@ def _result_lines(course: Course, outcome: Outcome, words: Language) -> list[str
         _line(words, "next", words.next_steps[outcome]),
         *(_remedy_lines(course, words) if outcome in BY_HAND else []),
         *_permanent_lines(course.kept_change, course.incident, words),
+        *_permanent_lines(course.may_stand, course.incident, words, label="if_it_stands"),
         *_incident_lines(course.incident, words, course.evidence),
     ]
 
@@ -274,13 +275,15 @@ def _verification_lines(verification: Verification | None, words: Language) -> l
     ]
 
 
-def _permanent_lines(kept: Change | None, incident: Incident, words: Language) -> list[str]:
+def _permanent_lines(
+    kept: Change | None, incident: Incident, words: Language, *, label: str = "permanent"
+) -> list[str]:
     if kept is None:
         return []
     snippet = [f"  {line}" for line in permanent_snippet(kept)]
     command = f"autorepair show {incident.id} --patch{environment_option(incident.execution_arn)}"
     return [
-        f"{words.labels['permanent']}:",
+        f"{words.labels[label]}:",
         *snippet,
         _line(words, "patch", command),
     ]

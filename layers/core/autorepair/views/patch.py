@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from autorepair.domain.audit import AuditRecord, RecordKind
 from autorepair.domain.change import (
     Absent,
+    AliasMove,
     AliasSetting,
     Change,
     ChangeRecord,
@@ -28,12 +29,16 @@ from autorepair.domain.declared_reference import DeclaredReference
 from autorepair.domain.errors import NothingKeptError
 from autorepair.domain.incident import Outcome
 from autorepair.domain.value import Value
+from autorepair.domain.verification import Verdict
 
 References = Mapping[str, DeclaredReference]
 """Where declared values are kept, by variable; one that is not in it is said by a placeholder."""
 NOWHERE: References = {}
 
 _STACK_TAG, _RESOURCE_TAG = "aws:cloudformation:stack-name", "aws:cloudformation:logical-id"
+HANDED_OVER = (
+    "# Somebody changed the function before this was verified: check first that it stands."
+)
 _KEPT = {Outcome.REPAIRED.value, Outcome.UNVERIFIED.value}
 # Read as true, false or nothing where they stand alone (YAML 1.1).
 _NOT_A_PLAIN_KEY = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
@@ -41,6 +46,14 @@ _NOT_A_PLAIN_KEY = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false
 _PARAMETER_NAME = re.compile(r"[A-Za-z0-9_./-]+")
 _SECRET = re.compile(r"arn:[A-Za-z0-9:_/+=.@!-]+|[A-Za-z0-9_/+=.@!-]+")
 _SECRET_KEY = re.compile(r"[^:{}'\s]+")
+
+
+class Kept(Value):
+    """What an incident left changed, all its steps together."""
+
+    change: Change
+    is_handed_over: bool = False
+    """Whether somebody changed the function before it was verified, so that it may not stand."""
 
 
 class Owner(Value):
@@ -56,8 +69,8 @@ def owner_of(tags: Mapping[str, str]) -> Owner | None:
     return Owner(stack=stack, logical_id=logical_id) if stack and logical_id else None
 
 
-def kept_change(records: Iterable[AuditRecord]) -> Change:
-    """Give what an incident changed and left in place, all its steps together.
+def kept_change(records: Iterable[AuditRecord]) -> Kept:
+    """Give what an incident changed and left in place, or to whoever changed the function since.
 
     Raises:
         NothingKeptError: It has not ended, or nothing of it is in place.
@@ -65,21 +78,26 @@ def kept_change(records: Iterable[AuditRecord]) -> Change:
     """
     outcome: str | None = None
     kept: Change | None = None
+    is_handed_over = is_overtaken = False
     for record in records:
         entry = record.entry
-        if entry.kind is RecordKind.REPAIR_APPLIED:
+        if entry.kind in {RecordKind.REPAIR_APPLIED, RecordKind.REPAIR_OVERTAKEN}:
             kept = ChangeRecord.model_validate(entry.data).in_place
-        elif entry.kind in {RecordKind.ROLLBACK_DONE, RecordKind.REPAIR_OVERTAKEN}:
+            is_overtaken = entry.kind is RecordKind.REPAIR_OVERTAKEN
+        elif entry.kind is RecordKind.ROLLBACK_DONE:
             kept = None
+        elif entry.kind is RecordKind.REPAIR_VERIFIED:
+            is_handed_over = entry.data.get("verdict") == Verdict.OVERTAKEN.value
         elif entry.kind is RecordKind.INCIDENT_CLOSED:
             outcome = entry.data.get("outcome")
     if outcome is None:
         raise NothingKeptError(
             "the incident has not ended: what it changes may still be taken back"
         )
-    if kept is None or outcome not in _KEPT:
+    may_stand = is_handed_over and outcome == Outcome.ESCALATED.value
+    if kept is None or not (may_stand or (outcome in _KEPT and not is_overtaken)):
         raise NothingKeptError(f"the incident ended as {outcome} and keeps no change in place")
-    return kept
+    return Kept(change=kept, is_handed_over=may_stand)
 
 
 def patch_of(
@@ -156,11 +174,19 @@ def _notes(change: Change) -> list[str]:
             "# deployment: AutoPublishAlias moves it to what is deployed then. Mend or revert the",
             "# code before, or it brings the failure back.",
         ]
-    if release is not None:
-        notes.append(
-            f"# The next deployment publishes it and moves the alias {release.alias} there."
-        )
-    return notes
+    return notes if release is None else [*notes, *_of_release(release)]
+
+
+def _of_release(release: AliasMove) -> list[str]:
+    """Say what keeps a template that only takes the value over from being deployed."""
+    number = release.published or "N"
+    return [
+        f"# Version {number}, which the alias {release.alias} is on, is exactly this already, and",
+        "# Lambda publishes no version twice. Deploy it together with a change of the code or of",
+        "# the function's Description. Alone, AWS::Lambda::Version (CDK, Serverless) fails with",
+        f'# "A version for this Lambda function exists ( {number} )", and AutoPublishAlias of SAM',
+        "# publishes nothing.",
+    ]
 
 
 def _value(name: str, source: VariableSource, reference: DeclaredReference | None) -> str:

@@ -85,6 +85,8 @@ ENGLISH = Language(
         "patch": "As a template's resource",
         "note": "Note",
         "permanent": "To make it permanent (SAM or CloudFormation, in the function's Properties)",
+        "if_it_stands": "If the setting still stands, the next deployment may put the old value "
+        "back; to keep it (SAM or CloudFormation, in the function's Properties)",
         "incident": "Incident",
         "declared": "the declared value",
         "sealed": "its former value",
@@ -210,6 +212,8 @@ CHINESE = Language(
         "patch": "完整的模板资源",
         "note": "注意",
         "permanent": "固化变更（SAM 或 CloudFormation，写入该函数的 Properties）",
+        "if_it_stands": "若该设置仍然有效，下一次部署可能恢复旧值；"
+        "保留方法（SAM 或 CloudFormation，写入该函数的 Properties）",
         "incident": "事件",
         "declared": "已声明的值",
         "sealed": "原来的值",

@@ -1,4 +1,4 @@
-"""What was done to a function, what is published of it, and what the service remembers."""
+"""What was done to a function, and who did it, as CloudTrail tells it."""
 
 from __future__ import annotations
 
@@ -13,23 +13,14 @@ from botocore.stub import Stubber
 from adapters.account import (
     ACCOUNT,
     ARN,
-    ENV,
     NAME,
     NOW,
-    SECRET,
-    STATE_TABLE,
     TARGET,
     Account,
-    raw,
 )
 from autorepair.aws.change_log import CloudTrailChangeLog
-from autorepair.aws.configuration_snapshots import ConfigurationSnapshots
-from autorepair.aws.functions import LambdaFunctions
-from autorepair.aws.releases import LambdaConcurrency, LambdaReleases
 from autorepair.domain.errors import (
     AccessDeniedError,
-    StaleConfigurationError,
-    TargetNotFoundError,
     TransientServiceError,
 )
 from autorepair.domain.evidence import SettingChange
@@ -37,6 +28,13 @@ from autorepair.domain.recent_changes import TrailEvent, recent_changes
 from unit.logbook import configured
 
 SINCE = NOW - timedelta(minutes=30)
+OWN_ROLE = "lambda-auto-repair-dev-F-ExecuteRepairRole-1A2B3C4D5E6F"
+OWN_SESSION = "lambda-auto-repair-execute-repair-dev"
+
+
+def assumed(role: str, session: str, account: str = ACCOUNT) -> str:
+    """Who does something in a role, as CloudTrail tells it."""
+    return f"arn:aws:sts::{account}:assumed-role/{role}/{session}"
 
 
 def recorded(
@@ -125,14 +123,35 @@ def test_reads_failures_and_other_functions_changed_nothing(
 
 
 def test_a_change_by_the_service_itself_is_known_as_such(trail: Stubber) -> None:
-    session = "assumed-role/x/lambda-auto-repair-execute-repair-dev"
-    own = recorded("e1", userIdentity={"arn": f"arn:aws:sts::{ACCOUNT}:{session}"})
+    own = recorded("e1", userIdentity={"arn": assumed(OWN_ROLE, OWN_SESSION)})
     trail.add_response("lookup_events", {"Events": [own, recorded("e2", minutes=5)]})
     trail.add_response("lookup_events", {"Events": []})
 
     events, _ = read(trail)
 
     assert [event.is_own for event in events] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        assumed("Developers", "lambda-auto-repair-x"),
+        assumed("Developers", OWN_SESSION),
+        assumed("lambda-auto-repair-dev-F-RollBackRepairRole-1A2B", OWN_SESSION),
+        assumed(OWN_ROLE, "ann"),
+        assumed(OWN_ROLE, OWN_SESSION, account="999999999999"),
+        f"arn:aws:iam::{ACCOUNT}:user/{OWN_SESSION}",
+        OWN_SESSION,
+    ],
+)
+def test_the_name_of_a_session_makes_nobody_the_service(trail: Stubber, principal: str) -> None:
+    named = recorded("e1", "UpdateFunctionCode20150331v2", userIdentity={"arn": principal})
+    trail.add_response("lookup_events", {"Events": [named]})
+    trail.add_response("lookup_events", {"Events": []})
+
+    ((event,), _) = read(trail)
+
+    assert not event.is_own
 
 
 def test_one_filter_is_used_and_the_budget_of_pages_is_kept(trail: Stubber) -> None:
@@ -162,156 +181,6 @@ def test_a_throttled_lookup_is_an_error_that_may_pass(trail: Stubber) -> None:
     trail.add_client_error("lookup_events", "ThrottlingException")
     with pytest.raises(TransientServiceError):
         read(trail)
-
-
-def test_aliases_and_the_newest_versions_are_listed_without_their_environment(
-    account: Account,
-) -> None:
-    client: Any = account.clients._session.client("lambda")
-    versions = [
-        {
-            "Version": version,
-            "CodeSha256": f"code-{version}",
-            "Timeout": 3,
-            "MemorySize": 128,
-            "LastModified": "2026-01-14T01:34:30.000+0000",
-            "Environment": {"Variables": ENV},
-        }
-        for version in ("$LATEST", *(str(n) for n in range(1, 15)))
-    ]
-    live = {
-        "Name": "live",
-        "FunctionVersion": "13",
-        "RoutingConfig": {"AdditionalVersionWeights": {"14": 0.1}},
-    }
-    warm = {"FunctionArn": f"{ARN}:live"}
-    with Stubber(client) as stubber:
-        stubber.add_response("list_aliases", {"Aliases": [live]}, {"FunctionName": ARN})
-        stubber.add_response("get_function_configuration", raw(), {"FunctionName": ARN})
-        stubber.add_response(
-            "get_function_configuration",
-            raw(Version="13", Role="arn:other", SnapStart={"ApplyOn": "PublishedVersions"}),
-            {"FunctionName": ARN, "Qualifier": "13"},
-        )
-        stubber.add_response(
-            "list_provisioned_concurrency_configs",
-            {"ProvisionedConcurrencyConfigs": [warm]},
-            {"FunctionName": ARN},
-        )
-        stubber.add_response(
-            "list_versions_by_function", {"Versions": versions[:8], "NextMarker": "m"}
-        )
-        stubber.add_response("list_versions_by_function", {"Versions": versions[8:]})
-        releases = LambdaReleases(client).read(TARGET)
-
-    (alias,) = releases.aliases
-    assert (alias.name, alias.version, alias.also) == ("live", "13", {"14": 0.1})
-    assert alias.differs == ("Role", "SnapStart")
-    assert (alias.has_snap_start, alias.has_provisioned_concurrency) == (True, True)
-    assert [version.version for version in releases.versions] == [str(n) for n in range(5, 15)]
-    assert SECRET not in repr(releases)
-
-
-def test_aliases_that_may_not_be_compared_are_listed_all_the_same(account: Account) -> None:
-    client: Any = account.clients._session.client("lambda")
-    live = {"Name": "live", "FunctionVersion": "13"}
-    with Stubber(client) as stubber:
-        stubber.add_response("list_aliases", {"Aliases": [live]})
-        for version in ("$LATEST", "13"):
-            stubber.add_response("get_function_configuration", raw(Version=version))
-        stubber.add_client_error(
-            "list_provisioned_concurrency_configs", "AccessDeniedException", http_status_code=403
-        )
-        stubber.add_response("list_versions_by_function", {"Versions": []})
-        (alias,) = LambdaReleases(client).read(TARGET).aliases
-    assert (alias.version, alias.differs) == ("13", None)
-
-
-def test_releases_of_a_function_that_is_gone_say_so(account: Account) -> None:
-    client: Any = account.clients._session.client("lambda")
-    with Stubber(client) as stubber:
-        stubber.add_client_error("list_aliases", "ResourceNotFoundException")
-        with pytest.raises(TargetNotFoundError):
-            LambdaReleases(client).read(TARGET)
-
-
-def test_the_limits_of_the_account_are_read(account: Account) -> None:
-    client: Any = account.clients._session.client("lambda")
-    limit = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 900}
-    with Stubber(client) as stubber:
-        stubber.add_response("get_account_settings", {"AccountLimit": limit})
-        read_limits = LambdaConcurrency(client).of_account()
-
-    assert (read_limits.limit, read_limits.unreserved) == (1000, 900)
-
-
-def snapshots(account: Account) -> ConfigurationSnapshots:
-    return ConfigurationSnapshots(
-        account.clients.dynamodb,
-        account.clients.lambda_,
-        account.digester,
-        account.snapshots,
-        table=STATE_TABLE,
-        clock=account.clock,
-    )
-
-
-def test_what_is_remembered_holds_no_value_and_the_sealed_ones_open_to_the_same(
-    account: Account,
-) -> None:
-    account.make_function()
-    functions = LambdaFunctions(account.clients.lambda_, account.digester, account.values)
-    configuration = functions.read(TARGET)
-    snapshots(account).keep(configuration, "healthy")
-
-    (kept,) = snapshots(account).of(TARGET)
-
-    assert (kept.reason, kept.taken_at, kept.configuration) == ("healthy", NOW, configuration)
-    for name, value in ENV.items():
-        assert account.snapshots.open(configuration.fingerprint, ARN, name) == value
-    items = account.clients.dynamodb.scan(TableName=STATE_TABLE)["Items"]
-    assert len(items) == 1 + len(ENV)
-    assert all("expires_at" in item for item in items)
-    assert SECRET not in repr(items)
-
-
-def test_the_latest_of_each_kind_is_remembered(account: Account) -> None:
-    account.make_function()
-    functions = LambdaFunctions(account.clients.lambda_, account.digester, account.values)
-    configuration = functions.read(TARGET)
-    remembered = snapshots(account)
-    remembered.keep(configuration, "healthy")
-    account.clock.move(timedelta(hours=1))
-    remembered.keep(configuration, "before_change")
-    account.clock.move(timedelta(hours=1))
-    remembered.keep(configuration, "healthy")
-
-    assert [s.reason for s in remembered.of(TARGET)] == ["before_change", "healthy"]
-
-
-def test_a_configuration_that_moved_is_not_sealed_under_its_former_fingerprint(
-    account: Account,
-) -> None:
-    account.make_function()
-    functions = LambdaFunctions(account.clients.lambda_, account.digester, account.values)
-    configuration = functions.read(TARGET)
-    account.clients.lambda_.update_function_configuration(FunctionName=NAME, Timeout=9)
-
-    with pytest.raises(StaleConfigurationError):
-        snapshots(account).keep(configuration, "before_change")
-    assert account.clients.dynamodb.scan(TableName=STATE_TABLE)["Items"] == []
-
-
-def test_an_item_of_another_release_is_left_out(account: Account) -> None:
-    account.clients.dynamodb.put_item(
-        TableName=STATE_TABLE,
-        Item={
-            "pk": {"S": f"snapshot#{ARN}"},
-            "sk": {"S": "healthy"},
-            "snapshot": {"S": '{"reason": "healthy"}'},
-        },
-    )
-    assert snapshots(account).of(TARGET) == ()
 
 
 def test_a_denied_lookup_names_the_permission(trail: Stubber) -> None:
@@ -393,3 +262,26 @@ def test_what_else_a_request_tells_is_kept(
     ((found,), _) = read(trail)
 
     assert (found.settings, found.note) == told
+
+
+@pytest.mark.parametrize(
+    ("told", "is_deployment"),
+    [
+        ({}, False),
+        ({"sourceIPAddress": "198.51.100.7"}, False),
+        ({"sourceIPAddress": "cloudformation.amazonaws.com"}, True),
+        ({"userIdentity": {"arn": "a", "invokedBy": "cloudformation.amazonaws.com"}}, True),
+        ({"userIdentity": {"arn": "a", "invokedBy": "codedeploy.amazonaws.com"}}, True),
+        ({"userIdentity": {"arn": "arn:x/cloudformation.amazonaws.com"}}, False),
+        ({"userIdentity": {"arn": "a", "invokedBy": "lambda.amazonaws.com"}}, False),
+    ],
+)
+def test_a_request_of_a_deploying_service_is_told_from_a_persons(
+    trail: Stubber, *, told: dict[str, Any], is_deployment: bool
+) -> None:
+    trail.add_response("lookup_events", {"Events": [recorded("e1", **told)]})
+    trail.add_response("lookup_events", {"Events": []})
+
+    ((event,), _) = read(trail)
+
+    assert event.is_deployment is is_deployment
