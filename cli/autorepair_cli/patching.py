@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import click
 
-from autorepair.domain.audit import AuditRecord
+from autorepair.domain.audit import AuditRecord, RecordKind
 from autorepair.domain.change import Change, DeclaredSource, EnvironmentSetting
 from autorepair.domain.declared_reference import DeclaredReference
 from autorepair.domain.errors import AutoRepairError, NothingKeptError
 from autorepair.views.patch import HANDED_OVER, Owner, kept_change, owner_of, patch_of
 from autorepair_cli.service import Service
+
+_LATER = frozenset(
+    {
+        RecordKind.REPAIR_ADOPTED,
+        RecordKind.REPAIR_REVERTED,
+        RecordKind.REPAIR_REPLACED,
+        RecordKind.REPAIR_GONE,
+    }
+)
+"""What has become of the setting since; whoever takes the lines over has to know it."""
 
 
 def patch_text(service: Service, records: tuple[AuditRecord, ...]) -> str:
@@ -29,7 +39,8 @@ def patch_text(service: Service, records: tuple[AuditRecord, ...]) -> str:
     change = kept.change
     text = patch_of(change, owner=_owner(service, change), references=_references(service, change))
     warning = f"{HANDED_OVER}\n" if kept.is_handed_over else ""
-    return f"# {incident}\n{warning}{text}"
+    later = "".join(f"# since then: {r.entry.summary}\n" for r in records if r.entry.kind in _LATER)
+    return f"# {incident}\n{warning}{later}{text}"
 
 
 def _owner(service: Service, change: Change) -> Owner | None:

@@ -82,11 +82,12 @@ def set_policy(service: Service, file: Path, *, dry_run: bool) -> None:
         click.echo("nothing is written")
         return
     by = service.identity.arn()
-    service.policy.write(compact)
-    click.echo(f"{service.policy.parameter} is set; {_count(changes)}")
     summary = f"{by} has set the policy: {'; '.join(map(told, changes)) or 'nothing differs'}"
     data = {"by": by, "changes": [one.as_json() for one in changes], "loosened": loosened}
+    # The record comes first: where nothing is deployed, or none may be made, nothing is written.
     record(service, RecordKind.POLICY_SET, summary, data)
+    service.policy.write(compact)
+    click.echo(f"{service.policy.parameter} is set; {_count(changes)}")
     message = policy_message(by, changes, loosened, service.environment)
     tell(service, RecordKind.POLICY_SET, message)
 

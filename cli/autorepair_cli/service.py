@@ -156,6 +156,11 @@ def told_in_a_line() -> Iterator[None]:
         yield
     except (AutoRepairError, BotoCoreError) as error:
         raise click.ClickException(_told(error)) from error
+    except ValueError as error:
+        # Thus botocore says that AWS_ENDPOINT_URL is no URL.
+        if not str(error).startswith("Invalid endpoint"):
+            raise
+        raise click.ClickException(f"AWS_ENDPOINT_URL is not a URL: {error}") from error
 
 
 def _told(error: Exception) -> str:

@@ -168,6 +168,25 @@ def test_a_policy_that_is_set_shows_what_differs_and_is_recorded(
     assert (kind, "cooldown_s: 3600 -> 60" in summary) == (RecordKind.POLICY_SET, True)
 
 
+def test_a_policy_that_cannot_be_recorded_is_not_set(
+    account: Account, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = text_of(account)
+    monkeypatch.setenv("AUDIT_TABLE", "there-is-none")
+    file = written(tmp_path, '{"modes": {"set_timeout": "auto"}}')
+    assert run("policy", "set", file).exit_code == 1
+    assert text_of(account) == before
+
+
+def test_an_endpoint_that_is_no_url_is_told_in_a_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "rubbish")
+    done = run("incidents")
+    assert done.exit_code == 1
+    assert "AWS_ENDPOINT_URL is not a URL" in done.output
+
+
 def test_in_the_place_of_an_unreadable_policy_a_readable_one_may_be_set(
     account: Account, run: Run, tmp_path: Path
 ) -> None:

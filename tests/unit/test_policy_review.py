@@ -5,6 +5,7 @@ import json
 import pytest
 
 from autorepair.domain.change import RepairKind
+from autorepair.domain.errors import PolicyUnreadableError
 from autorepair.domain.policy import Limits, Mode, Policy, parse_policy
 from autorepair.domain.policy_review import Difference, differences, faults_of
 
@@ -71,3 +72,19 @@ def test_what_differs_is_told_by_path_and_what_does_not_is_left_out() -> None:
         Difference(path="env.allow", before=["*"], after=["DB_*"]),
         Difference(path="modes.set_memory", before=None, after="ask"),
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ('{"modes": {"set_timeout": "off"}, "modes": {"set_timeout": "auto"}}', "modes"),
+        ('{"caps": {"timeout_s": 60, "timeout_s": 600}}', "timeout_s"),
+        ('{"verification": {"probe": "yes"}}', "verification.probe"),
+        ('{"caps": {"timeout_s": "600"}}', "caps.timeout_s"),
+        ('{"limits": {"repairs_per_function_day": true}}', "limits.repairs_per_function_day"),
+    ],
+)
+def test_nothing_is_guessed_of_what_is_said_twice_or_in_another_type(text: str, path: str) -> None:
+    assert path in {fault.path for fault in faults_of(text)}
+    with pytest.raises(PolicyUnreadableError, match=path.rsplit(".", maxsplit=1)[-1]):
+        parse_policy(text)

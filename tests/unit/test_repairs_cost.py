@@ -294,7 +294,7 @@ def test_memory_is_not_raised_where_the_cap_does_not_pay_for_what_is_needed(
     refusal = planned(diagnosis, cap_usd=1)
     assert isinstance(refusal, Refusal)
     assert refusal.code is RefusalCode.ADDED_COST
-    assert "1 USD a month more" in refusal.why
+    assert "caps.added_cost_usd_month of the policy is 1 USD" in refusal.why
 
 
 def test_a_processor_is_not_half_bought() -> None:

@@ -56,7 +56,7 @@ def test_above_the_cap_it_is_declined_and_recorded() -> None:
     world = world_under(capped(2))
     assert decided(world) == ("decline", RefusalCode.ADDED_COST)
     (record,) = world.audit.chain_of(INCIDENT.id)
-    assert "2 USD a month more" in record.entry.summary
+    assert "caps.added_cost_usd_month of the policy is 2 USD" in record.entry.summary
 
 
 def test_without_room_it_is_declined() -> None:

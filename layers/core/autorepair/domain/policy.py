@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal, Self
@@ -220,11 +222,28 @@ def parse_policy(text: str) -> Policy:
     Raises:
         PolicyUnreadableError: It is not JSON, or does not validate; the message lists each fault.
     """
+    if twice := names_said_twice(text):
+        raise PolicyUnreadableError(f"the policy says more than once: {', '.join(twice)}")
     try:
-        return Policy.model_validate_json(text)
+        return Policy.model_validate_json(text, strict=True)
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(str(part) for part in e['loc']) or 'policy'}: {e['msg']}"
             for e in error.errors(include_url=False, include_input=False)
         )
         raise PolicyUnreadableError(f"the policy does not validate: {faults}") from error
+
+
+def names_said_twice(text: str) -> tuple[str, ...]:
+    """Give the names that stand twice in one object: of them only the last would be read."""
+    twice: list[str] = []
+
+    def noted(pairs: list[tuple[str, object]]) -> None:
+        counts = Counter(name for name, _ in pairs)
+        twice.extend(name for name, count in counts.items() if count > 1)
+
+    try:
+        json.loads(text, object_pairs_hook=noted)
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(twice)

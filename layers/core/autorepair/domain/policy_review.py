@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from autorepair.domain.policy import Policy
+from autorepair.domain.policy import Policy, names_said_twice
 from autorepair.domain.value import Value
 
 if TYPE_CHECKING:
@@ -36,8 +36,13 @@ class Difference(Value):
 
 def faults_of(text: str) -> tuple[Fault, ...]:
     """Give everything that is wrong with a policy; nothing if the service could act under it."""
+    if twice := names_said_twice(text):
+        return tuple(
+            Fault(path=name, what="stands there twice", remedy="leave one of the two")
+            for name in twice
+        )
     try:
-        Policy.model_validate_json(text)
+        Policy.model_validate_json(text, strict=True)
     except ValidationError as error:
         faults = [_fault(one) for one in error.errors(include_url=False, include_input=False)]
         return tuple(_in_an_override(faults) if _is_sound_without_overrides(text) else faults)
@@ -47,7 +52,9 @@ def faults_of(text: str) -> tuple[Fault, ...]:
 def _is_sound_without_overrides(text: str) -> bool:
     try:
         given = json.loads(text)
-        Policy.model_validate_json(json.dumps({k: v for k, v in given.items() if k != "overrides"}))
+        Policy.model_validate_json(
+            json.dumps({k: v for k, v in given.items() if k != "overrides"}), strict=True
+        )
     except (ValueError, AttributeError):
         return False
     return True

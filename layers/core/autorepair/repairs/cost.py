@@ -11,6 +11,8 @@ from autorepair.repairs.case import Case
 from autorepair.repairs.limit import Limit
 from autorepair.repairs.planner import Surroundings, of_same_kind, refused
 
+_UNITS = {"set_timeout": "s", "set_memory": "MB", "set_ephemeral_storage": "MB"}
+
 
 def added_cost(case: Case) -> CostEstimate:
     """Say what the incident's changes add to the bill, this one and those before it together."""
@@ -55,5 +57,8 @@ def cost_limit(
     most = most_affordable(before, cap, around.traffic, configuration, region)
     if most is None:
         return None
-    why = f"the policy allows at most {cap:,g} USD a month more, and that pays for {most:,}"
+    why = (
+        f"caps.added_cost_usd_month of the policy is {cap:,g} USD, and that pays for no more than "
+        f"{most:,} {_UNITS[present.kind]} (raise it if that is too little)"
+    )
     return Limit(most, RefusalCode.ADDED_COST, why)
