@@ -23,7 +23,8 @@ EXPECTED: dict[str, tuple[str, object]] = {
         "lambda-auto-repair-evidence-dev-123456789012-us-east-1",
     ),
     "diagnose_issue": ("root_cause", "timeout_too_low"),
-    "determine_action": ("action", "apply"),
+    # The evidence of the sample is of a function with another role and environment: asked about.
+    "determine_action": ("action", "ask"),
     "request_approval": ("message_id", ...),
     "execute_repair": ("status", "applied"),
     # What the sample says was applied is not what this function went through: hands off.
