@@ -2,7 +2,7 @@
 
 import time
 
-SECONDS_PER_LABEL = 0.45
+SECONDS_PER_LABEL = 0.38
 
 
 def handler(event, context):

@@ -2,7 +2,7 @@
 
 import time
 
-SECONDS_PER_SLIDE = 0.45
+SECONDS_PER_SLIDE = 0.38
 
 
 def handler(event, context):
