@@ -100,6 +100,21 @@ Setting = Annotated[
 ]
 
 
+def figure_of(setting: Setting | None) -> int | None:
+    """Give the figure of a setting that has one, in its own unit; None for every other."""
+    match setting:
+        case TimeoutSetting():
+            return setting.timeout_s
+        case MemorySetting():
+            return setting.memory_mb
+        case EphemeralStorageSetting():
+            return setting.ephemeral_storage_mb
+        case ReservedConcurrencySetting():
+            return setting.reserved_concurrency
+        case _:
+            return None
+
+
 class AliasMove(Value):
     """How an edit of `$LATEST` gets to the traffic of an alias: published, and the alias moved.
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from autorepair.domain.change import (
     Change,
-    EphemeralStorageSetting,
     MemorySetting,
+    ReservedConcurrencySetting,
     Setting,
     TimeoutSetting,
+    figure_of,
 )
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.prices import PRICES_OF, is_listed, memory_usd, storage_usd
@@ -97,15 +98,7 @@ def most_affordable(
 
 def amount(setting: Setting) -> int | None:
     """Give how much of what is charged for a setting asks for; None for what is not charged."""
-    match setting:
-        case TimeoutSetting():
-            return setting.timeout_s
-        case MemorySetting():
-            return setting.memory_mb
-        case EphemeralStorageSetting():
-            return setting.ephemeral_storage_mb
-        case _:
-            return None
+    return None if isinstance(setting, ReservedConcurrencySetting) else figure_of(setting)
 
 
 def _unit(

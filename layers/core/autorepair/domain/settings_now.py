@@ -20,6 +20,7 @@ from autorepair.domain.change import (
     Setting,
     TimeoutSetting,
     VariableSource,
+    figure_of,
 )
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.recent_changes import TrailEvent
@@ -113,7 +114,7 @@ def is_same_way(configuration: FunctionConfiguration, change: Change) -> bool:
         wanted = change.after.variables.items()
         return all((name in names) != isinstance(source, Absent) for name, source in wanted)
     now = setting_now(configuration, change.after)
-    figures = [_figure(one) for one in (change.before, change.after, now)]
+    figures = [figure_of(one) for one in (change.before, change.after, now)]
     before, after, present = figures
     if before is None or after is None or present is None:
         return False
@@ -157,7 +158,7 @@ def adopting_write(
 
 def _carries(event: TrailEvent, setting: Setting) -> bool:
     """Whether a request set just this; of variables that is never known."""
-    figure = setting.version if isinstance(setting, AliasSetting) else _figure(setting)
+    figure = setting.version if isinstance(setting, AliasSetting) else figure_of(setting)
     return figure is not None and event.settings.get(_FIELDS.get(setting.kind, "")) == figure
 
 
@@ -173,24 +174,10 @@ def _writes(event: TrailEvent, setting: Setting) -> bool:
 
 
 def _is_beyond(now: Setting, change: Change) -> bool:
-    before, after, present = (_figure(one) for one in (change.before, change.after, now))
+    before, after, present = (figure_of(one) for one in (change.before, change.after, now))
     if before is None or after is None or present is None:
         return False
     return present > after > before or present < after < before
-
-
-def _figure(setting: Setting | None) -> int | None:
-    match setting:
-        case TimeoutSetting():
-            return setting.timeout_s
-        case MemorySetting():
-            return setting.memory_mb
-        case EphemeralStorageSetting():
-            return setting.ephemeral_storage_mb
-        case ReservedConcurrencySetting():
-            return setting.reserved_concurrency
-        case _:
-            return None
 
 
 def _standing_of_variables(

@@ -9,8 +9,8 @@ from autorepair.domain.change import (
     EphemeralStorageSetting,
     MemorySetting,
     ReservedConcurrencySetting,
-    Setting,
     TimeoutSetting,
+    figure_of,
 )
 from autorepair.domain.configuration import MAX_ENVIRONMENT_BYTES
 from autorepair.domain.decision import Refusal, RefusalCode
@@ -32,22 +32,8 @@ def _raise_out_of_bounds(case: Case) -> Refusal | None:
         EphemeralStorageSetting: (caps.ephemeral_storage_mb, "MB"),
         ReservedConcurrencySetting: (caps.reserved_concurrency, "executions"),
     }
-    before, after = _figure(case.change.before), _figure(case.change.after)
+    before, after = figure_of(case.change.before), figure_of(case.change.after)
     return _figure_out_of_bounds(before, after, *allowed[type(case.change.after)])
-
-
-def _figure(setting: Setting) -> int | None:
-    match setting:
-        case TimeoutSetting():
-            return setting.timeout_s
-        case MemorySetting():
-            return setting.memory_mb
-        case EphemeralStorageSetting():
-            return setting.ephemeral_storage_mb
-        case ReservedConcurrencySetting():
-            return setting.reserved_concurrency
-        case _:
-            return None
 
 
 def _alias_out_of_bounds(case: Case) -> Refusal | None:
