@@ -2,9 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
-from autorepair.causes.calibration import interval_at, wilson
+from autorepair.causes.calibration import interval_at
 from autorepair.causes.onset import onset_with
 from autorepair.domain.evidence import Evidence
 from unit.failing_words import DEPLOYED, changed, healthy_then, measured, python
@@ -68,18 +66,6 @@ def _minutes(metric: str, evidence: Evidence) -> list[tuple[object, float]]:
     start = evidence.window_end + timedelta(hours=2)
     value = 500.0 if metric == "Invocations" else 0.0
     return [(start + timedelta(minutes=n), value) for n in range(5)]
-
-
-def test_wilsons_interval_is_that_of_the_textbook() -> None:
-    assert wilson(10, 10) == (0.722, 1.0)
-    assert wilson(5, 10) == (0.237, 0.763)
-    assert wilson(0, 10) == (0.0, 0.278)
-
-
-@pytest.mark.parametrize(("hits", "trials"), [(1, 0), (3, 2), (-1, 4)])
-def test_a_share_that_is_none_has_no_interval(hits: int, trials: int) -> None:
-    with pytest.raises(ValueError, match="no share"):
-        wilson(hits, trials)
 
 
 def test_a_confidence_is_reported_with_what_was_measured_in_its_band() -> None:

@@ -18,7 +18,6 @@ from autorepair.domain.scorecard import (
     rows_of,
     totals_of,
     trial_of,
-    wilson_95,
 )
 from autorepair.domain.watched import Aftermath, Drift, Drifted, Observed, Withheld
 from unit.builders import INCIDENT, applied, change, decision
@@ -176,13 +175,6 @@ def test_rows_are_by_kind_and_function_and_totals_by_kind() -> None:
     assert [r.function_name for r in rows_of([one, other, one])] == ["other", NAME]
     (total,) = totals_of([one, other, one])
     assert (total.function_name, total.would_be) == (None, 3)
-
-
-def test_the_interval_is_wilsons() -> None:
-    """As Brown, Cai and DasGupta's formula gives it: 10 of 10 is 72.2% to 100%."""
-    assert [round(x, 3) for x in wilson_95(10, 10)] == [0.722, 1.0]
-    assert wilson_95(0, 0) == (0.0, 1.0)
-    assert [round(x, 3) for x in wilson_95(5, 10)] == [0.237, 0.763]
 
 
 @pytest.mark.parametrize(

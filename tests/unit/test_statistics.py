@@ -11,6 +11,7 @@ from autorepair.domain.statistics import (
     fisher_one_sided,
     fit_lognormal,
     log_ratio_of_hanging,
+    wilson_95,
 )
 
 
@@ -152,3 +153,26 @@ def test_so_many_hits_or_more_come_up_by_chance(
 def test_impossible_hits_are_refused(hits: int, trials: int, rate: float) -> None:
     with pytest.raises(ValueError, match="within"):
         binomial_at_least(hits, trials=trials, rate=rate)
+
+
+@pytest.mark.parametrize(
+    ("hits", "trials", "low", "high"),
+    # Of none and of all it has closed forms: z2 / (n + z2) and n / (n + z2), with z2 = 3.841459.
+    [
+        (8, 10, 0.490162, 0.943318),
+        (5, 10, 0.236593, 0.763407),
+        (10, 10, 0.722467, 1.0),
+        (0, 10, 0.0, 0.277533),
+        (47, 47, 0.924442, 1.0),
+    ],
+)
+def test_the_interval_of_a_share_is_wilsons(
+    hits: int, trials: int, low: float, high: float
+) -> None:
+    assert wilson_95(hits, trials) == pytest.approx((low, high), abs=1e-6)
+
+
+@pytest.mark.parametrize(("hits", "trials"), [(0, 0), (1, 0), (3, 2), (-1, 4)])
+def test_a_share_that_is_none_has_no_interval(hits: int, trials: int) -> None:
+    with pytest.raises(ValueError, match="no share"):
+        wilson_95(hits, trials)

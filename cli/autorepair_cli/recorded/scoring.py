@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from autorepair.domain.diagnosis import RootCause
+from autorepair.domain.statistics import wilson_95
 from autorepair_cli.recorded.answer import Line
 from autorepair_cli.recorded.case import Expected, ExpectedRepair
 
@@ -23,8 +24,6 @@ FIGURES = {
 BINS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Where the bins of confidence begin; the last one ends with certainty."""
 SURE = 0.9
-_Z_95 = 1.959964
-"""The standard normal's 97.5% point."""
 
 
 class Verdict(NamedTuple):
@@ -59,14 +58,8 @@ class Share(NamedTuple):
         return self.part / self.whole if self.whole else None
 
     def interval(self) -> tuple[float, float]:
-        """Give Wilson's score interval at 95% (Wilson 1927); everything for nothing."""
-        n = self.whole
-        if n == 0:
-            return 0.0, 1.0
-        p, z2 = self.part / n, _Z_95 * _Z_95
-        centre = (p + z2 / (2 * n)) / (1 + z2 / n)
-        half = _Z_95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-        return max(0.0, centre - half), min(1.0, centre + half)
+        """Give Wilson's score interval at 95%; everything for nothing."""
+        return wilson_95(self.part, self.whole) if self.whole else (0.0, 1.0)
 
 
 def verdict_of(line: Line, expected: Expected) -> Verdict:

@@ -107,15 +107,6 @@ def test_the_figures_of_a_score() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("part", "whole", "low", "high"),
-    # Of none and of all it has closed forms: z2 / (n + z2) and n / (n + z2), with z2 = 3.841459.
-    [(8, 10, 0.490162, 0.943318), (0, 10, 0.0, 0.277533), (47, 47, 0.924442, 1.0)],
-)
-def test_the_interval_is_wilsons(part: int, whole: int, low: float, high: float) -> None:
-    assert Share(part, whole).interval() == pytest.approx((low, high), abs=1e-6)
-
-
 def test_of_nothing_nothing_is_known() -> None:
     assert Share(0, 0).interval() == (0.0, 1.0)
     assert Share(0, 0).value is None

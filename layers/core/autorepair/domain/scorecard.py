@@ -6,7 +6,6 @@ verification. Half of what happens says nothing of the plan and counts on neithe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Literal
@@ -18,11 +17,10 @@ from autorepair.domain.change import RepairKind
 from autorepair.domain.decision import Decision
 from autorepair.domain.incident import Outcome
 from autorepair.domain.policy import Mode
+from autorepair.domain.statistics import wilson_95
 from autorepair.domain.value import Value
 from autorepair.domain.watched import Aftermath, Drift, Drifted, Observed
 
-Z_95 = 1.959964
-"""The 97.5% quantile of the normal distribution."""
 FOR_ASK, FOR_AUTO, FOR_LESS = 5, 10, 5
 """So many plans have to tell something before a mode is loosened to ask, to auto, or tightened."""
 ASK_FROM, AUTO_FROM, LESS_BELOW = 0.5, 0.7, 0.5
@@ -208,26 +206,11 @@ def advice_of(row: Row, mode: Mode) -> Advice:
     lower end is 72%), three of three pass none.
     """
     told = row.good + row.bad
-    low, high = wilson_95(row.good, told)
+    low, high = wilson_95(row.good, told) if told else (0.0, 1.0)
     step, why = _step(row, mode, told, low, high)
     return Advice(
         kind=row.kind, mode=mode, step=step, good=row.good, told=told, low=low, high=high, why=why
     )
-
-
-def wilson_95(hits: int, trials: int) -> tuple[float, float]:
-    """Give the 95% Wilson score interval of a share; everything for no trials.
-
-    Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the
-    American Statistical Association 22 (1927).
-    """
-    if trials == 0:
-        return 0.0, 1.0
-    share, square = hits / trials, Z_95 * Z_95
-    centre = share + square / (2 * trials)
-    spread = Z_95 * math.sqrt(share * (1 - share) / trials + square / (4 * trials * trials))
-    scale = 1 + square / trials
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
 def _step(row: Row, mode: Mode, told: int, low: float, high: float) -> tuple[Step, str]:

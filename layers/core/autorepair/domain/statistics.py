@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 _STANDARD = NormalDist()
+_Z_95 = _STANDARD.inv_cdf(0.975)
 _FEWEST_VALUES = 2  # two points make a spread
 _MAX_ROUNDS = 2000
 _TOLERANCE = 1e-7
@@ -33,6 +34,24 @@ def fisher_one_sided(*, hits_a: int, n_a: int, hits_b: int, n_b: int) -> float:
     if hits_b < (hits + 1) * (n_b + 1) // (n_a + n_b + 2):
         return min(1.0, _tail(hits_b, n_b, hits - hits_b, n_a))
     return max(0.0, 1.0 - _tail(hits_a - 1, n_a, hits_b + 1, n_b))
+
+
+def wilson_95(hits: int, trials: int) -> tuple[float, float]:
+    """Give the 95% Wilson score interval of a share.
+
+    Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the
+    American Statistical Association 22 (1927): unlike the normal approximation it
+    holds for few trials and for shares of nearly one.
+
+    Raises:
+        ValueError: There are no trials, or more hits than trials.
+    """
+    if not 0 <= hits <= trials or trials == 0:
+        raise ValueError(f"{hits} hits of {trials} trials are no share: give 0 <= hits <= trials")
+    share, square = hits / trials, _Z_95 * _Z_95 / trials
+    centre = share + square / 2
+    half = _Z_95 * math.sqrt(share * (1 - share) / trials + square / (4 * trials))
+    return max(0.0, (centre - half) / (1 + square)), min(1.0, (centre + half) / (1 + square))
 
 
 def _tail(hits: int, trials: int, other_hits: int, other_trials: int) -> float:
