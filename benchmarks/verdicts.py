@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from autorepair.domain.policy import VerificationRules
-from autorepair.domain.verdict import judge
+from autorepair.domain.verdict import Judgement, judge
 from autorepair.domain.verification import Shortage, TrafficSample, Verdict
 from benchmarks.chance import binomial, seeded, share_at_least
 from benchmarks.table import Bar, bars, percent, table
@@ -153,21 +153,25 @@ class _Draws:
                 rescued,
                 unseen=0 if beside_before or self.scenario.is_swap else beside,
             )
-            judgement = judge(
-                before,
-                after,
-                early=after,
-                is_partial=False,
-                windows_used=windows,
-                rules=_RULES,
-                shortage=Shortage.NONE,
-                step=1,
-                steps_allowed=1,
-                looks_within=0,
-            )
+            judgement = _judged(before, after, windows)
             if judgement.next != "wait":
                 break
         return judgement.verdict, judgement.next
+
+
+def _judged(before: TrafficSample, after: TrafficSample, windows: int) -> Judgement:
+    return judge(
+        before,
+        after,
+        early=after,
+        is_partial=False,
+        windows_used=windows,
+        rules=_RULES,
+        shortage=Shortage.NONE,
+        step=1,
+        steps_allowed=1,
+        looks_within=0,
+    )
 
 
 def _sample(
@@ -235,18 +239,7 @@ def _fewest(traffic: int, windows: int) -> int | None:
     """Give how many failures before let so many windows without any be told from chance."""
     after = _sample(windows * max(1, round(traffic * _PER_LOOK)), 0, 0)
     for failures in range(1, traffic + 1):
-        judgement = judge(
-            _sample(traffic, failures, 0),
-            after,
-            early=after,
-            is_partial=False,
-            windows_used=windows,
-            rules=_RULES,
-            shortage=Shortage.NONE,
-            step=1,
-            steps_allowed=1,
-            looks_within=0,
-        )
+        judgement = _judged(_sample(traffic, failures, 0), after, windows)
         if judgement.verdict is Verdict.IMPROVED:
             return failures
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from autorepair.domain.audit import RecordKind
 from autorepair.domain.change import (
     Change,
     DeclaredSource,
@@ -14,7 +15,7 @@ from autorepair.domain.change import (
 from autorepair.domain.configuration import FunctionConfiguration, VariableDigest
 from autorepair.domain.evidence import MetricSeries
 from autorepair.domain.recent_changes import TrailEvent
-from autorepair.domain.watched import WatchedRepair
+from autorepair.domain.watched import Drift, WatchedRepair
 from autorepair.steps.drift_watch import DriftWatched, DriftWatchInput, drift_watch
 from autorepair.steps.notify_result import NotifyResultInput, notify_result
 from unit.builders import INCIDENT, TARGET, applied, course, decision, verification
@@ -114,6 +115,14 @@ def watched(change: Change, **facts: object) -> WatchedRepair:
         incident=INCIDENT, change=change, applied_at=APPLIED_AT, since=NOW, due_at=NOW
     )
     return plain.model_copy(update=facts)
+
+
+def last(world: World) -> RecordKind:
+    return world.kinds(INCIDENT)[-1]
+
+
+def drift(world: World) -> Drift:
+    return Drift.model_validate(world.audit.chain_of(INCIDENT.id)[-1].entry.data["drift"])
 
 
 def days(count: float) -> timedelta:
