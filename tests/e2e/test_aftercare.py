@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from autorepair_lab.lab import PROJECT, Lab
 from autorepair_lab.patient import Patient, read_patient
+from e2e.scene import operator
 from e2e.waiting import until
 
-AUTOREPAIR = Path(sys.executable).with_name("autorepair")
 SCHEDULE = FUNCTION = "lambda-auto-repair-drift-watch-dev"
 OBSERVED = {"modes": {"set_timeout": "observe"}}
 
@@ -28,14 +24,7 @@ def lab() -> Iterator[Lab]:
 
 
 def run(lab: Lab, *arguments: str) -> str:
-    done = subprocess.run(
-        [AUTOREPAIR, *arguments],
-        env={"PATH": os.environ["PATH"], **lab.ready.exports()},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = operator(lab, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +15,9 @@ import pytest
 
 from autorepair_lab.lab import PROJECT, Lab
 from autorepair_lab.patient import read_patient
+from e2e.scene import operator
 from e2e.waiting import until
 
-AUTOREPAIR = Path(sys.executable).with_name("autorepair")
 SLOW = PROJECT / "lab" / "patients" / "slow-invoice"
 
 
@@ -28,20 +25,6 @@ SLOW = PROJECT / "lab" / "patients" / "slow-invoice"
 def lab() -> Iterator[Lab]:
     with Lab() as running:
         yield running
-
-
-def run(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command as an operator does, with nothing but the exports that the lab prints."""
-    done = subprocess.run(
-        [AUTOREPAIR, *arguments],
-        env={"PATH": os.environ["PATH"], **lab.ready.exports()},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr
-    return done
 
 
 def unwatched(lab: Lab, folder: Path, **over: object) -> str:
@@ -122,10 +105,10 @@ def test_a_function_without_alarms_is_enrolled_repaired_and_handed_over(
     lab: Lab, tmp_path: Path
 ) -> None:
     name = unwatched(lab, tmp_path / "enrolled")
-    early = run(lab, "enrol", name)
+    early = operator(lab, "enrol", name)
     assert (early.returncode, "invoke the function once" in early.stderr) == (1, True)
     drive(lab, name, count=1)
-    enrolled = run(lab, "enrol", name)
+    enrolled = operator(lab, "enrol", name)
     assert enrolled.returncode == 0, enrolled.stderr
     assert duration_ms(lab, name) == 0.8 * 2000
 
@@ -144,14 +127,14 @@ def test_a_function_without_alarms_is_enrolled_repaired_and_handed_over(
     (fitted,) = records_of(lab, name, "alarm_fitted")
     assert f"1600 ms -> {800 * repaired_s} ms" in fitted["summary"]["S"]
 
-    shown = run(lab, "show", incident, "--patch")
+    shown = operator(lab, "show", incident, "--patch")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert shown.stdout.endswith(f"    Properties:\n      Timeout: {repaired_s}\n")
     (message,) = [one["message"] for one in lab.account.inbox() if incident in one["message"]]
     assert f"  Timeout: {repaired_s}\n" in message
     assert f"autorepair show {incident} --patch --env dev" in message
 
-    assert run(lab, "unenrol", name).returncode == 0
+    assert operator(lab, "unenrol", name).returncode == 0
     left = lab.clients.cloudwatch.describe_alarms(AlarmNamePrefix=own(name, ""))["MetricAlarms"]
     assert (left, lab.clients.lambda_.list_tags(Resource=arn(lab, name))["Tags"]) == ([], {})
 
@@ -164,7 +147,7 @@ def arn(lab: Lab, name: str) -> str:
 def test_a_useless_repair_takes_its_alarm_back_along(lab: Lab, tmp_path: Path) -> None:
     name = unwatched(lab, tmp_path / "useless", policy={"limits": {"steps_per_incident": 1}})
     drive(lab, name, count=1)
-    assert run(lab, "enrol", name).returncode == 0
+    assert operator(lab, "enrol", name).returncode == 0
     break_it(lab, name)
     until(lambda: records_of(lab, name, "repair_applied"), "the repair")
     # Invoices have become so long that no second more or less matters.
@@ -174,19 +157,19 @@ def test_a_useless_repair_takes_its_alarm_back_along(lab: Lab, tmp_path: Path) -
     assert records_of(lab, name, "rollback_done")
     assert (timeout_s(lab, name), duration_ms(lab, name)) == (2, 1600)
     assert len(records_of(lab, name, "alarm_fitted")) == 2
-    refused = run(lab, "show", incident, "--patch")
+    refused = operator(lab, "show", incident, "--patch")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "keeps no change in place" in refused.stderr
 
 
 def test_an_operators_pause_and_policy_are_told_to_people(lab: Lab, tmp_path: Path) -> None:
-    assert run(lab, "pause", "--reason", "migration", "--for", "1h").returncode == 0
-    assert run(lab, "resume").returncode == 0
-    policy = json.loads(run(lab, "policy", "show", "--text").stdout)
+    assert operator(lab, "pause", "--reason", "migration", "--for", "1h").returncode == 0
+    assert operator(lab, "resume").returncode == 0
+    policy = json.loads(operator(lab, "policy", "show", "--text").stdout)
     policy["caps"]["timeout_s"], policy["limits"]["cooldown_s"] = 600, 60
     file = tmp_path / "policy.json"
     file.write_text(json.dumps(policy))
-    done = run(lab, "policy", "set", str(file))
+    done = operator(lab, "policy", "set", str(file))
     assert done.returncode == 0, done.stderr
 
     told = {one["attributes"]["kind"]: one for one in lab.account.inbox() if one["attributes"]}
@@ -194,4 +177,4 @@ def test_an_operators_pause_and_policy_are_told_to_people(lab: Lab, tmp_path: Pa
     assert "migration" in told["repairs_resumed"]["message"]
     assert "caps.timeout_s: 900 -> 600" in told["policy_set"]["message"]
     assert "WARNING" not in told["policy_set"]["message"]
-    assert "the storm breaker has not tripped" in run(lab, "policy", "show").stderr
+    assert "the storm breaker has not tripped" in operator(lab, "policy", "show").stderr

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,26 +12,13 @@ import pytest
 from autorepair_lab.lab import PROJECT, Lab
 from autorepair_lab.patient import Patient, read_patient
 from autorepair_lab.row import Row
-
-AUTOREPAIR = Path(sys.executable).with_name("autorepair")
+from e2e.scene import operator
 
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     with Lab() as running:
         yield running
-
-
-def run(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command as an operator does, with nothing but the exports that the lab prints."""
-    return subprocess.run(
-        [AUTOREPAIR, *arguments],
-        env={"PATH": os.environ["PATH"], **lab.ready.exports()},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def admitted(lab: Lab, kind: str, name: str, **policy: object) -> Patient:
@@ -46,39 +30,39 @@ def admitted(lab: Lab, kind: str, name: str, **policy: object) -> Patient:
 
 def decision_of(lab: Lab, row: Row) -> dict[str, Any]:
     """Give what the last decision of an incident recorded."""
-    shown = json.loads(run(lab, "show", str(row.incident), "--json").stdout)
+    shown = json.loads(operator(lab, "show", str(row.incident), "--json").stdout)
     decided = [r["entry"] for r in shown["records"] if r["entry"]["kind"] == "action_decided"]
     return dict(decided[-1]["data"])
 
 
 def test_a_pause_by_the_command_holds_and_is_recorded_with_who_and_why(lab: Lab) -> None:
     patient = admitted(lab, "slow-invoice", "paused-invoice")
-    paused = run(lab, "pause", "--reason", "migration, until Friday")
+    paused = operator(lab, "pause", "--reason", "migration, until Friday")
     assert (paused.returncode, "migration" in paused.stdout) == (0, True), paused.stderr
     row = lab.ward.run(patient.name)
     assert (row.outcome, row.before == row.after) == ("escalated", True)
     reason = decision_of(lab, row)["reason"]
     assert "arn:aws:" in reason
     assert "migration, until Friday" in reason
-    assert run(lab, "resume").returncode == 0
-    assert "not paused" in run(lab, "resume").stdout
-    verified = run(lab, "audit", "verify", "--since", "1h")
+    assert operator(lab, "resume").returncode == 0
+    assert "not paused" in operator(lab, "resume").stdout
+    verified = operator(lab, "audit", "verify", "--since", "1h")
     assert verified.returncode == 0, verified.stderr
-    assert "operators-" not in run(lab, "incidents", "--json").stdout
+    assert "operators-" not in operator(lab, "incidents", "--json").stdout
 
 
 def test_a_policy_is_set_by_the_command_and_a_faulty_one_is_refused(
     lab: Lab, tmp_path: Path
 ) -> None:
-    before = json.loads(run(lab, "policy", "show", "--text").stdout)
+    before = json.loads(operator(lab, "policy", "show", "--text").stdout)
     wrong, right = tmp_path / "wrong.json", tmp_path / "right.json"
     wrong.write_text(json.dumps({**before, "settle": 3}))
-    refused = run(lab, "policy", "set", str(wrong))
+    refused = operator(lab, "policy", "set", str(wrong))
     assert refused.returncode == 1
     assert "settle: " in refused.stderr
     right.write_text(json.dumps({**before, "settle_s": 2}))
-    assert "settle_s: 1 -> 2" in run(lab, "policy", "set", str(right)).stdout
-    assert json.loads(run(lab, "policy", "show", "--text").stdout)["settle_s"] == 2
+    assert "settle_s: 1 -> 2" in operator(lab, "policy", "set", str(right)).stdout
+    assert json.loads(operator(lab, "policy", "show", "--text").stdout)["settle_s"] == 2
 
 
 def test_what_was_put_back_by_a_person_is_escalated_with_its_history(lab: Lab) -> None:

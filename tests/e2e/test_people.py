@@ -6,12 +6,9 @@ One lab for all; what each test needs is a patient of its own.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,8 +18,8 @@ import pytest
 
 from autorepair_lab.lab import PROJECT, Lab
 from autorepair_lab.patient import read_patient
+from e2e.scene import operator
 
-AUTOREPAIR = Path(sys.executable).with_name("autorepair")
 SLOW = PROJECT / "lab" / "patients" / "slow-invoice"
 PATIENCE_S = 240
 
@@ -31,20 +28,6 @@ PATIENCE_S = 240
 def lab() -> Iterator[Lab]:
     with Lab(approval="ask") as running:
         yield running
-
-
-def run(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command as an operator does, with nothing but the exports that the lab prints."""
-    done = subprocess.run(
-        [AUTOREPAIR, *arguments],
-        env={"PATH": os.environ["PATH"], **lab.ready.exports()},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr
-    return done
 
 
 def break_one(lab: Lab, folder: Path, name: str, **over: object) -> None:
@@ -63,7 +46,7 @@ def incident_of(lab: Lab, name: str, *, key: str) -> dict[str, Any]:
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         found = json.loads(
-            run(lab, "incidents", "--function", f"patient-{name}", "--json").stdout or "[]"
+            operator(lab, "incidents", "--function", f"patient-{name}", "--json").stdout or "[]"
         )
         if found and found[0][key]:
             return dict(found[0])
@@ -87,21 +70,21 @@ def test_a_yes_by_the_command_from_the_message_repairs_the_function(
     approve = commands_in(lab, incident)[0]
     assert approve[:2] == ["approve", incident]
 
-    done = run(lab, *approve, "--comment", "go on")
+    done = operator(lab, *approve, "--comment", "go on")
     assert done.returncode == 0, done.stderr
-    again, contrary = run(lab, *approve), run(lab, "reject", incident)
+    again, contrary = operator(lab, *approve), operator(lab, "reject", incident)
     assert "nothing new is recorded" in again.stdout
     assert contrary.returncode == 1
     assert "the first answer stands" in contrary.stderr
 
     assert incident_of(lab, "asked-yes", key="outcome")["outcome"] == "repaired"
-    shown = run(lab, "show", incident).stdout
+    shown = operator(lab, "show", incident).stdout
     for told in (
         "timeout 2 s → timeout 4 s", "timeout_too_low", "evidence cited", "go on",
         "approved by arn:aws:", "failed of", "message:", "records whole",
     ):  # fmt: skip
         assert told in shown
-    verified = run(lab, "audit", "verify", incident)
+    verified = operator(lab, "audit", "verify", incident)
     assert (verified.returncode, verified.stdout) == (0, "1 of 1 incidents: chain whole\n")
 
 
@@ -110,7 +93,7 @@ def test_a_no_leaves_the_function_alone_and_an_altered_record_is_found(
 ) -> None:
     break_one(lab, tmp_path, "asked-no")
     incident = incident_of(lab, "asked-no", key="is_waiting")["incident_id"]
-    assert run(lab, "reject", incident, "--comment", "not today").returncode == 0
+    assert operator(lab, "reject", incident, "--comment", "not today").returncode == 0
     assert incident_of(lab, "asked-no", key="outcome")["outcome"] == "rejected"
     found = lab.clients.lambda_.get_function_configuration(FunctionName="patient-asked-no")
     assert found["Timeout"] == 2
@@ -121,7 +104,7 @@ def test_a_no_leaves_the_function_alone_and_an_altered_record_is_found(
         UpdateExpression="SET summary = :other",
         ExpressionAttributeValues={":other": {"S": "nothing happened"}},
     )
-    verified = run(lab, "audit", "verify", "--since", "1h")
+    verified = operator(lab, "audit", "verify", "--since", "1h")
     assert verified.returncode == 1
     assert f"incident {incident}: record 3" in verified.stderr
 
@@ -131,10 +114,10 @@ def test_nobody_answers_and_the_answer_after_that_is_refused(lab: Lab, tmp_path:
     break_one(lab, tmp_path, "unanswered", policy=policy)
     line = incident_of(lab, "unanswered", key="outcome")
     assert line["outcome"] == "expired"
-    late = run(lab, "approve", line["incident_id"])
+    late = operator(lab, "approve", line["incident_id"])
     assert late.returncode == 1
     assert "it was closed as expired" in late.stderr
-    assert "nobody answered in time" in run(lab, "show", line["incident_id"]).stdout
+    assert "nobody answered in time" in operator(lab, "show", line["incident_id"]).stdout
 
 
 def test_a_change_by_a_person_between_plan_and_write_makes_the_plan_anew_and_is_asked_about(
@@ -143,13 +126,11 @@ def test_a_change_by_a_person_between_plan_and_write_makes_the_plan_anew_and_is_
     meddle = {"at": "action_decided", "set": {"memory_mb": 192, "env": {"BY_HAND": "1"}}}
     break_one(lab, tmp_path, "meddled", policy={}, meddle=meddle)
     incident = incident_of(lab, "meddled", key="is_waiting")["incident_id"]
-    assert "(BY_HAND)" in run(lab, "show", incident).stdout
-    assert run(lab, "approve", incident).returncode == 0
+    assert "(BY_HAND)" in operator(lab, "show", incident).stdout
+    assert operator(lab, "approve", incident).returncode == 0
     line = incident_of(lab, "meddled", key="outcome")
-    kinds = [
-        record["entry"]["kind"]
-        for record in json.loads(run(lab, "show", line["incident_id"], "--json").stdout)["records"]
-    ]
+    shown = operator(lab, "show", line["incident_id"], "--json").stdout
+    kinds = [record["entry"]["kind"] for record in json.loads(shown)["records"]]
     assert kinds.count("action_decided") == 2
     assert kinds.index("repair_withheld") < kinds.index("repair_applied")
     found = lab.clients.lambda_.get_function_configuration(FunctionName="patient-meddled")
