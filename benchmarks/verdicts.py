@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from autorepair.domain.policy import VerificationRules
+from autorepair.domain.traffic import Usual
 from autorepair.domain.verdict import Judgement, judge
 from autorepair.domain.verification import Shortage, TrafficSample, Verdict
 from benchmarks.chance import binomial, seeded, share_at_least
@@ -24,6 +25,8 @@ _PER_LOOK = 2 / 3
 _WRONG_BAR, _POWER_BAR = 0.05, 0.8
 # So much fails besides, before and after, in the scenarios that have other failures.
 _BESIDE = 0.02
+# So many windows of evidence, of fifteen minutes, has the month before.
+_WINDOWS_OF_MONTH = 30 * 24 * 4
 # So much fails in a way not seen before, in the scenario that brings a new failure.
 _NEW = 0.1
 
@@ -37,9 +40,10 @@ and 6.4%. *Not at all* leaves the rate as it was; *in full* leaves nothing; *nin
 tenth of the rate; *harm* triples it, to 100% at most. With 2% of other failures before and after, a
 full cure leaves these; where by chance none of them was in the evidence they count as a kind not
 seen before. A *new failure* is one that came with the repair and hits one in ten. Refused calls are
-compared by the same test at the same level, so their figures are those of any failure. *After a
-burst*: the alarm came when by chance more had failed than two standard deviations beyond the usual,
-and nothing is wrong that was not always wrong."""
+compared by the same test at the same level, so their figures are those of any failure. In the month
+before nothing had failed but those others. *After a burst*: the rate was that of the whole month,
+and the alarm came when by chance more had failed than two standard deviations beyond it; nothing is
+wrong that was not always wrong. *All month*: likewise the rate of the month, and a full cure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +56,29 @@ class _Scenario:
     is_swap: bool = False
     is_rescue: bool = False
     is_burst: bool = False
+    is_usual: bool = False
+    """Whether as many failed all month."""
+    is_month_known: bool = True
     brings: float = 0.0
 
 
 _NOTHING = _Scenario("not at all", 1.0)
-_BURST = _Scenario("not at all, after a burst", 1.0, is_burst=True)
+_BURST = _Scenario("not at all, after a burst", 1.0, is_burst=True, is_usual=True)
+_UNKNOWN_BURST = _Scenario(
+    "not at all, after a burst, month not known", 1.0, is_burst=True, is_month_known=False
+)
 _CURE = _Scenario("in full", 0.0)
+_ALL_MONTH = _Scenario("in full, of what failed all month", 0.0, is_usual=True)
 _RESCUE = _Scenario("in full, a timeout", 0.0, is_rescue=True)
 _BESIDE_CURE = _Scenario("in full, others fail", 0.0, beside=_BESIDE)
 _SWAP = _Scenario("not at all, another failure instead", 0.0, beside=_BESIDE, is_swap=True)
 _MOST = _Scenario("nine in ten", 0.1)
 _HARM = _Scenario("harm", 3.0)
 _BRINGS = _Scenario("in full, brings a new failure", 0.0, brings=_NEW)
-_SCENARIOS = (_NOTHING, _BURST, _CURE, _RESCUE, _BESIDE_CURE, _SWAP, _MOST, _HARM, _BRINGS)
+_SCENARIOS = (
+    _NOTHING, _BURST, _UNKNOWN_BURST, _CURE, _ALL_MONTH, _RESCUE, _BESIDE_CURE, _SWAP, _MOST, _HARM,
+    _BRINGS,
+)  # fmt: skip
 
 _Cell = tuple[int, float]
 _Endings = Counter[Verdict | str]
@@ -80,11 +94,13 @@ def chapter() -> str:
     for scenario, verdict, told in (
         (_NOTHING, Verdict.IMPROVED, "improved, of a repair that helps not at all"),
         (_BURST, Verdict.IMPROVED, "improved, of one that helps not at all, after a burst"),
+        (_UNKNOWN_BURST, Verdict.IMPROVED, "the same, where the month is not known"),
         (_SWAP, Verdict.IMPROVED, "improved, of one that puts another failure in its place"),
         (_NOTHING, Verdict.WORSE, "worse, of a repair that helps not at all"),
         (_MOST, Verdict.WORSE, "worse, of one that cures nine in ten"),
         (_BESIDE_CURE, Verdict.WORSE, "worse, of a full cure while 2% fail otherwise"),
         (_CURE, Verdict.IMPROVED, "improved, of a full cure"),
+        (_ALL_MONTH, Verdict.IMPROVED, "improved, of a full cure of what failed all month"),
         (_RESCUE, Verdict.IMPROVED, "improved, of a full cure by a longer timeout"),
         (_BESIDE_CURE, Verdict.IMPROVED, "improved, of a full cure while 2% fail otherwise"),
         (_MOST, Verdict.IMPROVED, "improved, of one that cures nine in ten"),
@@ -135,12 +151,15 @@ class _Draws:
         swapped = rate if scenario.is_swap else 0.0
         beside = min(1.0, scenario.beside + swapped + scenario.brings)
         self.beside_since = binomial(chance, self.per_look, beside)
+        self.usual = _month(traffic, scenario.beside + (rate if scenario.is_usual else 0.0))
         self.cured = binomial(chance, self.per_look, rate if scenario.is_rescue else 0.0)
 
     def incident(self) -> tuple[Verdict, str]:
         """Look until the judge decides; gives the verdict and what follows."""
         beside_before = self.beside_before()
         before = _sample(self.traffic, self.failures_before(), beside_before)
+        if self.scenario.is_month_known:
+            before = before.model_copy(update={"usual": self.usual})
         own = beside = rescued = 0
         for windows in range(1, _RULES.max_windows + 1):
             own += self.failures_since()
@@ -157,6 +176,11 @@ class _Draws:
             if judgement.next != "wait":
                 break
         return judgement.verdict, judgement.next
+
+
+def _month(traffic: int, rate: float) -> Usual:
+    calls = _WINDOWS_OF_MONTH * traffic
+    return Usual(invocations=calls, failures=round(calls * min(1.0, rate)))
 
 
 def _judged(before: TrafficSample, after: TrafficSample, windows: int) -> Judgement:
@@ -193,11 +217,16 @@ def _bars(seen: dict[_Scenario, dict[_Cell, _Endings]]) -> Iterator[Bar]:
     )
     yield _wrong("the same, another failure comes instead", seen[_SWAP], Verdict.IMPROVED)
     yield _wrong("the same after a burst", seen[_BURST], Verdict.IMPROVED)
-    for scenario in (_CURE, _BESIDE_CURE, _MOST):
+    yield _wrong(
+        "the same after a burst, where the month is not known",
+        seen[_UNKNOWN_BURST],
+        Verdict.IMPROVED,
+    )
+    for scenario in (_CURE, _ALL_MONTH, _BESIDE_CURE, _MOST):
         yield _wrong(
             f"worse of a good one ({scenario.name}), in 5% or less", seen[scenario], Verdict.WORSE
         )
-    for scenario in (_CURE, _RESCUE):
+    for scenario in (_CURE, _ALL_MONTH, _RESCUE):
         told = {c: e for c, e in seen[scenario].items() if _can_show(*c)}
         least = min(told, key=lambda c: told[c][Verdict.IMPROVED])
         count = told[least][Verdict.IMPROVED]
@@ -238,8 +267,10 @@ def _can_show(traffic: int, rate: float) -> bool:
 def _fewest(traffic: int, windows: int) -> int | None:
     """Give how many failures before let so many windows without any be told from chance."""
     after = _sample(windows * max(1, round(traffic * _PER_LOOK)), 0, 0)
+    month = {"usual": _month(traffic, 0.0)}
     for failures in range(1, traffic + 1):
-        judgement = _judged(_sample(traffic, failures, 0), after, windows)
+        before = _sample(traffic, failures, 0).model_copy(update=month)
+        judgement = _judged(before, after, windows)
         if judgement.verdict is Verdict.IMPROVED:
             return failures
     return None

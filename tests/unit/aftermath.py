@@ -8,9 +8,19 @@ from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.diagnosis import Diagnosis
 from autorepair.domain.evidence import Invocation
 from autorepair.domain.policy import Policy
+from autorepair.domain.traffic import Usual
 from autorepair.domain.verification import Verification
 from autorepair.steps.verify_repair import VerifyRepairInput, verify_repair
-from unit.builders import AUTO, DIAGNOSIS, INCIDENT, applied, evidence, invocation, slow_invocations
+from unit.builders import (
+    AUTO,
+    DIAGNOSIS,
+    INCIDENT,
+    QUIET,
+    applied,
+    evidence,
+    invocation,
+    slow_invocations,
+)
 from unit.fakes import NOW, FakeFunctions, FakePolicies, World, configuration
 
 SINCE = NOW + timedelta(seconds=5)
@@ -52,12 +62,14 @@ def verified(
     diagnosis: Diagnosis = DIAGNOSIS,
     *,
     before: list[Invocation] | None = None,
+    usual: Usual | None = None,
     **keys: object,
 ) -> Verification:
-    seen = slow_invocations() if before is None else before
+    seen = evidence(*(slow_invocations() if before is None else before))
+    month = QUIET.model_copy(update={"usual": usual})
     state = {
         "incident": INCIDENT,
-        "evidence": world.evidence.put(evidence(*seen)),
+        "evidence": world.evidence.put(seen.model_copy(update={"traffic": month})),
         "diagnosis": diagnosis,
         "change": applied(),
         **keys,

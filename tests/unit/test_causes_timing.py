@@ -58,24 +58,6 @@ def test_one_completion_near_the_limit_is_not_enough_to_act_unattended() -> None
     assert finding.confidence < 0.8
 
 
-def test_thirty_completions_are_fitted() -> None:
-    log = Logbook(timeout_s=10)
-    log.succeed(*(5000 + 150 * n for n in range(33)))
-    for _ in range(3):
-        log.time_out()
-    need = slow(find(log.evidence()))
-    assert need.basis == "fitted"
-    assert 10_000 < need.duration_ms < 40_000
-
-
-def test_a_fit_that_asks_for_the_moon_is_not_believed() -> None:
-    log = Logbook(timeout_s=10)
-    for n in range(40):
-        log.succeed(*([3, 9000] if n % 8 == 0 else [3]))
-    log.time_out()
-    assert slow(find(log.evidence())).basis == "doubled"
-
-
 def test_work_that_is_always_cut_but_was_at_work_until_then_is_slow() -> None:
     log = Logbook(timeout_s=2)
     for _ in range(6):

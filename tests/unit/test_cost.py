@@ -75,7 +75,7 @@ def test_what_only_dies_early_is_priced_as_if_it_ran_until_the_timeout() -> None
         by_the_hour("Duration", "Average", 300.0),
     )
     dead = invocations(8, "out_of_memory", duration_ms=300.0)
-    traffic = measured_traffic(hours, (), dead, until=NOW)
+    traffic = measured_traffic(hours, (), dead, since=NOW, until=NOW)
     # 0.5 GB x 60 s x 1,400 x 720 calls x 0.0000166667 USD
     dying = cost(MEMORY, traffic, timeout_s=60)
     assert dying.added_usd_month == pytest.approx(504.0)

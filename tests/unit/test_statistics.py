@@ -11,6 +11,7 @@ from autorepair.domain.statistics import (
     fisher_one_sided,
     fit_lognormal,
     log_ratio_of_hanging,
+    p_of_fit,
     wilson_95,
 )
 
@@ -176,3 +177,46 @@ def test_the_interval_of_a_share_is_wilsons(
 def test_a_share_that_is_none_has_no_interval(hits: int, trials: int) -> None:
     with pytest.raises(ValueError, match="no share"):
         wilson_95(hits, trials)
+
+
+def test_a_fit_that_foretells_each_cell_has_nothing_against_it() -> None:
+    fit = Lognormal(0.0, 1.0)
+    values = [fit.quantile(0.8 * (n + 0.5) / 40) for n in range(40)]
+    assert p_of_fit(fit, values, cut=10, limit=fit.quantile(0.8)) == pytest.approx(1.0)
+
+
+def test_what_is_uneven_has_the_chance_of_its_chi_square() -> None:
+    """Cells of 12, 4, 8, 8, 8 and 10 where 8 and 10 are foretold: 4.0, and tables say 0.2615."""
+    fit = Lognormal(0.0, 1.0)
+    held = {0: 12, 1: 4, 2: 8, 3: 8, 4: 8}
+    values = [fit.quantile(0.8 * (c + 0.5) / 5) for c, times in held.items() for _ in range(times)]
+    found = p_of_fit(fit, values, cut=10, limit=fit.quantile(0.8))
+    assert found == pytest.approx(0.2615, abs=1e-4)
+
+
+def test_a_value_beyond_the_limit_counts_with_those_that_were_cut() -> None:
+    fit = Lognormal(0.0, 1.0)
+    values = [fit.quantile(0.8 * (n + 0.5) / 40) for n in range(40)]
+    limit = fit.quantile(0.8)
+    seen = p_of_fit(fit, [*values, 2 * limit], cut=19, limit=limit)
+    assert seen == p_of_fit(fit, values, cut=20, limit=limit)
+
+
+def test_of_no_values_no_fit_is_tested() -> None:
+    with pytest.raises(ValueError, match="no values"):
+        p_of_fit(Lognormal(0.0, 1.0), [], cut=0, limit=1.0)
+
+
+def test_one_kind_of_work_is_told_from_two() -> None:
+    chance = random.Random(7)  # noqa: S311 (a simulation, not a secret)
+    one = [18 * math.exp(0.7 * chance.gauss()) for _ in range(200)]
+    quick = [3 * math.exp(0.4 * chance.gauss()) for _ in range(60)]
+    two = [*quick, *(16 * math.exp(0.4 * chance.gauss()) for _ in range(140))]
+    assert _p_at(20.0, one) > 0.05
+    assert _p_at(20.0, two) < 0.001
+
+
+def _p_at(limit: float, durations: list[float]) -> float:
+    ended = [d for d in durations if d <= limit]
+    cut = len(durations) - len(ended)
+    return p_of_fit(fit_lognormal(ended, [limit] * cut), ended, cut=cut, limit=limit)

@@ -96,6 +96,7 @@ def test_traffic_is_read_over_a_month_and_told_in_the_summary() -> None:
     world = World()
     world.metrics.hours = (
         by_the_hour("Invocations", "Sum", *[10.0] * 720),
+        by_the_hour("Errors", "Sum", *[0.5] * 720),
         by_the_hour("Duration", "Average", *[500.0] * 720),
         by_the_hour("ConcurrentExecutions", "Maximum", *[3.0] * 720),
     )
@@ -106,6 +107,10 @@ def test_traffic_is_read_over_a_month_and_told_in_the_summary() -> None:
     assert traffic.invocations_month == pytest.approx(7200)
     assert (traffic.mean_ms, traffic.peak_concurrency) == (500.0, 3.0)
     assert traffic.cut_off_share == pytest.approx(0.25)
+    # The latest hours are the incident's own.
+    assert traffic.usual is not None
+    assert traffic.usual.failure_rate == pytest.approx(0.05, abs=0.0001)
+    assert traffic.usual.invocations < 7200
     assert whole(world).traffic == traffic
 
 

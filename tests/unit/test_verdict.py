@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from autorepair.domain.policy import VerificationRules
+from autorepair.domain.traffic import Usual
 from autorepair.domain.verdict import Judgement, harm_lately, judge
 from autorepair.domain.verification import Shortage, TrafficSample, Verdict
 
@@ -297,3 +298,36 @@ def test_a_look_into_a_window_tells_harm_only() -> None:
     assert harm is not None
     assert told(harm) == (Verdict.WORSE, "roll_back")
     assert harm.reason == "lately more fail: 6 of 40 failed before, 20 of 20 since"
+
+
+def with_usual(before: TrafficSample, failures: int, invocations: int) -> TrafficSample:
+    usual = Usual(invocations=invocations, failures=failures)
+    return before.model_copy(update={"usual": usual})
+
+
+def test_after_a_burst_of_what_always_fails_the_usual_is_no_improvement() -> None:
+    """Of 288 windows of a month one has 13 failures where 5 are usual, by chance."""
+    burst, quiet = seen(500, 13), seen(1000, 8)
+    assert told(judged(quiet, burst))[0] is Verdict.IMPROVED
+    judgement = judged(quiet, with_usual(burst, 1440, 144_000))
+    assert told(judgement) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
+    assert "1440 of 144000 failed in the month before, so that is usual" in judgement.reason
+
+
+def test_what_always_failed_and_is_gone_has_improved_by_the_month_alone() -> None:
+    chronic = with_usual(seen(100, 2), 7200, 288_000)
+    assert told(judged(seen(400), chronic))[0] is Verdict.IMPROVED
+    assert told(judged(seen(100), seen(100, 2)))[0] is Verdict.INSUFFICIENT_TRAFFIC
+
+
+def test_an_incident_that_stands_out_of_its_month_is_compared_with_itself() -> None:
+    incident = seen(100, 40)
+    without, beside = judged(seen(66, 3), incident), with_usual(incident, 100, 100_000)
+    assert judged(seen(66, 3), beside) == without
+    assert without.verdict is Verdict.IMPROVED
+
+
+def test_a_nightly_job_stands_out_by_two_nights() -> None:
+    """Of 14 such pairs of nights none had failed: 1 in 435 is beyond 5% of 14 looks."""
+    nights = with_usual(seen(2, 2), 0, 28)
+    assert told(judged(seen(20), nights)) == told(judged(seen(20), seen(2, 2)))

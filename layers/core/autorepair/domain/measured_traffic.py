@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from autorepair.domain.evidence import Invocation, MetricSeries
-from autorepair.domain.traffic import Traffic
+from autorepair.domain.traffic import Traffic, Usual
 
 MONTH, WEEK, HOUR = timedelta(days=30), timedelta(days=7), timedelta(hours=1)
 _Points = tuple[tuple[datetime, float], ...]
@@ -17,26 +17,30 @@ def measured_traffic(
     minutes: Sequence[MetricSeries],
     invocations: Sequence[Invocation],
     *,
+    since: datetime,
     until: datetime,
 ) -> Traffic:
     """Sum up what ``hours`` tell of the past month, and ``minutes`` and the log of the incident.
+
+    The incident is looked into from ``since`` on: what is usual is told by the hours before.
 
     Metrics come late, so the log counts where it tells of more calls. A function that is new is
     taken to go on as it began, from its first hour on: too much, rather than too little.
     """
     calls = tuple(point for point in _points(hours, "Invocations", "Sum") if point[1] > 0)
-    since = calls[0][0] if calls else until - HOUR
+    first = calls[0][0] if calls else until - HOUR
     rates = _peaks((*hours, *minutes), "Invocations", "Sum")
     at_once = _peaks((*hours, *minutes), "ConcurrentExecutions", "Maximum")
     return Traffic(
-        since=since,
+        since=first,
         until=until,
-        invocations_month=_a_month(calls, len(invocations), since, until),
+        invocations_month=_a_month(calls, len(invocations), first, until),
         mean_ms=_mean_ms(hours, invocations),
         peak_per_s=max((value / span_s for value, span_s in rates), default=None),
         peak_concurrency=max((value for value, _ in at_once), default=None),
         cut_off_share=_cut_off_share(invocations, minutes),
         longest_silence_s=_longest_silence_s(calls, until),
+        usual=_usual(hours, since),
     )
 
 
@@ -98,6 +102,18 @@ def _most_of_good(hours: Sequence[MetricSeries]) -> float | None:
     if not known:
         return None
     return sum(calls[at] * means[at] for at in known) / sum(good[at] for at in known)
+
+
+def _usual(hours: Sequence[MetricSeries], since: datetime) -> Usual | None:
+    calls = dict(_points(hours, "Invocations", "Sum"))
+    failed = dict(_points(hours, "Errors", "Sum"))
+    # An hour whose failures are not known tells nothing, and neither does one without calls.
+    known = [at for at in calls if at in failed and at + HOUR <= since and calls[at] > 0]
+    if not known:
+        return None
+    invocations = round(sum(calls[at] for at in known))
+    failures = round(sum(min(failed[at], calls[at]) for at in known))
+    return Usual(invocations=invocations, failures=failures)
 
 
 def _peaks(series: Sequence[MetricSeries], name: str, statistic: str) -> list[tuple[float, int]]:

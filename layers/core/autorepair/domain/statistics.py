@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ _NEGLIGIBLE = 1e-15
 _SMALLEST_SHARE = 1e-300
 # Beyond this the normal tail underflows; the hazard is then its argument to three digits.
 _LARGEST_Z = 30.0
+_CELLS = 5
 
 
 def fisher_one_sided(*, hits_a: int, n_a: int, hits_b: int, n_b: int) -> float:
@@ -129,6 +131,33 @@ def fit_lognormal(completed: Sequence[float], censored: Sequence[float]) -> Logn
         _normal(len(logs), total, squares),
         lambda fit: _improved(fit, len(logs), total, squares, cuts),
     )
+
+
+def p_of_fit(fit: Lognormal, completed: Sequence[float], *, cut: int, limit: float) -> float:
+    """Give the probability that values of a fitted lognormal are spread as unevenly as these.
+
+    Pearson's chi-square over five equally likely cells below the limit, and one beyond it, where
+    ``cut`` values ended. Two of the five degrees of freedom went into the fit; fitted to the values
+    and not to the cells, it has between three and five left (Chernoff and Lehmann, Annals of
+    Mathematical Statistics 25, 1954). Three are taken, so that what is uneven is told rather too
+    often.
+
+    Raises:
+        ValueError: There are no values.
+    """
+    count = len(completed) + cut
+    if count == 0:
+        raise ValueError("of no values there is nothing to tell: give some")
+    beyond = _beyond(fit, math.log(limit))
+    within = max(1 - beyond, _SMALLEST_SHARE)
+    edges = [*(fit.quantile(within * n / _CELLS) for n in range(1, _CELLS)), limit]
+    held = Counter(bisect(edges, value) for value in completed)
+    held[_CELLS] += cut
+    shares = [*[within / _CELLS] * _CELLS, beyond]
+    square = sum((held[n] - count * x) ** 2 / (count * x) for n, x in enumerate(shares))
+    # The upper tail of chi-square with three degrees of freedom, in closed form.
+    half = square / 2
+    return math.erfc(math.sqrt(half)) + 2 * math.sqrt(half / math.pi) * math.exp(-half)
 
 
 def log_ratio_of_hanging(completed: Sequence[float], *, cut: int, limit: float) -> float:

@@ -7,6 +7,18 @@ from pydantic import Field
 from autorepair.domain.value import Instant, Value
 
 
+class Usual(Value):
+    """How the calls of the past month ended, those of the incident left out."""
+
+    invocations: int = Field(gt=0)
+    failures: int = Field(ge=0)
+
+    @property
+    def failure_rate(self) -> float:
+        """The share of failed invocations."""
+        return self.failures / self.invocations
+
+
 class Traffic(Value):
     """What was read of a function's calls between two moments; None where it is not known."""
 
@@ -28,6 +40,8 @@ class Traffic(Value):
     """How many of the invocations ended at the timeout, since the first one did."""
     longest_silence_s: float | None = None
     """The longest stretch of whole hours without a call, the one that lasts until now included."""
+    usual: Usual | None = None
+    """How many fail usually; None where nothing of it is known."""
 
     @property
     def busiest(self) -> float | None:

@@ -68,7 +68,27 @@ class _Look:
     @property
     def p_fewer(self) -> float:
         """The probability of so few failures since if nothing had changed."""
-        return _p_fewer(self.before, self.after)
+        return _p_fewer(self.past, self.after)
+
+    @property
+    def past(self) -> TrafficSample:
+        """What the traffic since has to be better than: than the usual too, if before was usual.
+
+        An alarm looks at every window of the month, and speaks of the one in which by chance the
+        most failed; the next one is better whatever was done. So before has to stand out from all
+        of them (Bonferroni), or else the month is one past with it.
+        """
+        usual, before = self.before.usual, self.before
+        if usual is None or not before.invocations:
+            return before
+        windows = max(1.0, usual.invocations / before.invocations)
+        chance = fisher_one_sided(
+            hits_a=before.failures,
+            n_a=before.invocations,
+            hits_b=usual.failures,
+            n_b=usual.invocations,
+        )
+        return before if chance <= SIGNIFICANCE / windows else before.with_usual
 
     @property
     def p_more(self) -> float:
@@ -154,6 +174,9 @@ def judge(  # noqa: PLR0913 (a verdict rests on all of these, and none may be le
     It has improved only if that holds whatever becomes of those that have not ended yet: either
     if all of them fail, or by those alone that have had the time to end (``early``). And never
     while part of the traffic is not known (``is_partial``).
+
+    Where as many failed in the month before as in the sample ``before`` (``before.usual``), the
+    alarm came by chance: then it has improved only if fewer fail than usually.
 
     Where the window was looked into for harm (``looks_within`` times), this look has half of the
     level for that, and those share the other (`harm_lately`): all together are wrong no oftener.
@@ -342,7 +365,14 @@ def _refused(look: _Look) -> str:
 
 
 def _figures(look: _Look) -> str:
-    return _told(look.before, look.after)
+    return _told(look.before, look.after) + _usually(look)
+
+
+def _usually(look: _Look) -> str:
+    usual = look.before.usual
+    if usual is None or look.past == look.before:
+        return ""
+    return f"; {usual.failures} of {usual.invocations} failed in the month before, so that is usual"
 
 
 def _told(before: TrafficSample, after: TrafficSample) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from autorepair.domain.diagnosis import MemoryNeed, TimeoutNeed
 from autorepair.domain.probe import ProbeResult
+from autorepair.domain.traffic import Usual
 from autorepair.domain.value import Instant, Value
 
 
@@ -42,11 +43,26 @@ class TrafficSample(Value):
     """All calls in the metrics, refused ones included; 0 where no metrics were looked at."""
     throttled: int = 0
     """Those of them that were refused for want of concurrency."""
+    usual: Usual | None = None
+    """Of the sample before a change: how many failed in the month before it; None: not known."""
 
     @property
     def failure_rate(self) -> float:
         """The share of failed invocations; 0 when nothing was invoked."""
         return self.failures / self.invocations if self.invocations else 0.0
+
+    @property
+    def with_usual(self) -> TrafficSample:
+        """The sample together with the month before it."""
+        if self.usual is None:
+            return self
+        return self.model_copy(
+            update={
+                "invocations": self.invocations + self.usual.invocations,
+                "failures": self.failures + self.usual.failures,
+                "usual": None,
+            }
+        )
 
     @property
     def of_those_run(self) -> TrafficSample:

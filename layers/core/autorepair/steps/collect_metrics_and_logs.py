@@ -178,7 +178,9 @@ def _gather(
         versions=releases.versions,
         concurrency=sources.read("concurrency", ports.concurrency.of_account, None),
         traffic=sources.read(
-            "traffic", lambda: _traffic(target, metrics, log, until=end, ports=ports), None
+            "traffic",
+            lambda: _traffic(target, metrics, log, since=start, until=end, ports=ports),
+            None,
         ),
         gaps=sources.gaps,
     )
@@ -190,12 +192,13 @@ def _traffic(
     metrics: tuple[MetricSeries, ...],
     log: LogReading,
     *,
+    since: datetime,
     until: datetime,
     ports: Ports,
 ) -> Traffic:
     """Look back a whole month: what a change costs is reckoned by the month."""
     hours = ports.metrics.by_the_hour(target, start=until - MONTH, end=until)
-    return measured_traffic(hours, metrics, log.invocations, until=until)
+    return measured_traffic(hours, metrics, log.invocations, since=since, until=until)
 
 
 def _summed_up(evidence: Evidence) -> Evidence:

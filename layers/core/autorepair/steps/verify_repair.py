@@ -249,7 +249,10 @@ def _sample_before(given: VerifyRepairInput, before: Evidence) -> TrafficSample:
     is_refused = cause is RootCause.CONCURRENCY_LIMITED
     ailing = since_first_refusal(before) if is_refused else before
     earlier = sample(ailing.of_version(given.version_before), cause, setting=setting)
-    return earlier if is_refused else with_calls(earlier, before)
+    if is_refused:
+        return earlier
+    usual = None if before.traffic is None else before.traffic.usual
+    return with_calls(earlier, before).model_copy(update={"usual": usual})
 
 
 def _sample_after(given: VerifyRepairInput, before: Evidence, seen: TrafficSince) -> TrafficSample:
