@@ -15,13 +15,13 @@ from unit.builders import (
     AUTO,
     DIAGNOSIS,
     INCIDENT,
-    QUIET,
     applied,
     evidence,
     invocation,
     slow_invocations,
 )
 from unit.fakes import NOW, FakeFunctions, FakePolicies, World, configuration
+from unit.logbook import QUIET
 
 SINCE = NOW + timedelta(seconds=5)
 

@@ -6,6 +6,7 @@ import pytest
 
 from autorepair.domain.log_events import RawEvent
 from autorepair.domain.log_format import assemble
+from autorepair.domain.masking import Masker
 from autorepair.domain.signatures import MOST_SIGNATURES, signature_of, signatures
 from unit.logbook import START, Logbook
 from unit.test_log_format import ID, OTHER, report
@@ -97,3 +98,20 @@ def test_no_more_signatures_are_kept_than_can_be_read() -> None:
         letters = f"{chr(65 + number % 26)}{chr(65 + number // 26)}"
         log.fail(f"[ERROR] {letters}Error: no\nTraceback\n  File")
     assert len(signatures(*assemble(log.events))) == MOST_SIGNATURES
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "login failed, password=hunter2hunter",
+        "cannot connect to postgres://app:S3cretPw99@db.internal:5432/shop",
+        "user bob@example.com is not allowed to read this",
+        "AKIAIOSFODNN7EXAMPLQ is no valid key",
+    ],
+)
+def test_a_failure_has_one_form_whether_its_secrets_are_masked_by_now_or_not(words: str) -> None:
+    message = f"[ERROR] LoginError: {words}\nTraceback (most recent call last):"
+    stored = Masker(b"a key").mask(message)
+    assert stored != message
+    assert signature_of(stored) == signature_of(message)
+    assert "<secret>" in signature_of(message)

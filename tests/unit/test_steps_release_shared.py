@@ -15,6 +15,7 @@ from autorepair.domain.errors import (
 )
 from autorepair.domain.evidence import Alias, Invocation
 from autorepair.domain.verification import Verdict, Verification
+from autorepair.ports import Releases
 from autorepair.ports.function import unguarded
 from autorepair.steps.undoing import undo
 from autorepair.steps.verify_repair import VerifyRepairInput, verify_repair
@@ -206,6 +207,25 @@ def test_an_alias_on_the_version_before_it_was_published_leaves_improvement_open
     found = verified_beside(LIVE_THEN, beta, before=FAILED, after=HEALTHY)
     assert found.verdict is Verdict.INSUFFICIENT_TRAFFIC
     assert "version 8 is also called by beta" in found.reason
+
+
+@pytest.mark.parametrize(
+    "beta", [Alias(name="beta", version="8"), Alias(name="beta", version="6", also={"8": 0.1})]
+)
+def test_an_alias_that_was_moved_to_the_version_since_leaves_improvement_open(beta: Alias) -> None:
+    world = world_after(*HEALTHY, configured=ON_EIGHT)
+    world.releases.releases = Releases(aliases=(Alias(name="live", version="8"), beta), versions=())
+    found = verified(world, FAILING, before=FAILED, change=applied())
+    assert (found.verdict, found.next) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
+    assert "version 8 is also called by beta" in found.reason
+
+
+def test_aliases_that_cannot_be_listed_leave_improvement_open() -> None:
+    world = world_after(*HEALTHY, configured=ON_EIGHT)
+    world.releases.error = TransientServiceError("lambda:ListAliases")
+    found = verified(world, FAILING, before=FAILED, change=applied())
+    assert (found.verdict, found.next) == (Verdict.INSUFFICIENT_TRAFFIC, "wait")
+    assert "who else calls the version cannot be told" in found.reason
 
 
 def test_calls_of_the_version_before_it_was_published_leave_improvement_open() -> None:

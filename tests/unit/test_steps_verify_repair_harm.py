@@ -8,6 +8,8 @@ from autorepair.domain.change import Change, MemorySetting
 from autorepair.domain.diagnosis import Diagnosis, MemoryNeed, RootCause, TimeoutNeed
 from autorepair.domain.errors import AccessDeniedError
 from autorepair.domain.evidence import Invocation, LogLine, MetricSeries
+from autorepair.domain.masked_evidence import masked
+from autorepair.domain.masking import Masker
 from autorepair.domain.verification import Verdict, Verification
 from autorepair.steps.planning import plan_step
 from autorepair.steps.verify_repair import VerifyRepairInput, verify_repair
@@ -257,3 +259,21 @@ def test_what_has_ended_since_tells_how_much_longer_the_next_step_has_to_be() ->
     assert isinstance(result.need, TimeoutNeed)
     assert result.need.basis == "fitted"
     assert 9_000 < result.need.duration_ms < 24_000
+
+
+def test_a_failure_that_was_stored_masked_is_the_same_in_the_log_since() -> None:
+    words = "LoginError: no login with password=hunter2hunter, row {}"
+    side = invocations(12, "error", at=NOW - timedelta(minutes=5), duration_ms=20.0, stream="side")
+    cut = invocations(60, "timeout", at=NOW - timedelta(minutes=9))
+    said = tuple(lines_of(side, words))
+    stored = masked(evidence(*cut, *side, lines=said), Masker(b"a key"))
+    still = since(12, "error", duration_ms=20.0, stream="new side")
+    world = with_lines(world_after(*since(88), *still), still, words)
+    state = {
+        "incident": INCIDENT,
+        "evidence": world.evidence.put(stored),
+        "diagnosis": DIAGNOSIS,
+        "change": applied(),
+    }
+    found = verify_repair(VerifyRepairInput.model_validate(state), world.ports)
+    assert (found.verdict, found.after.unseen) == (Verdict.IMPROVED, 0)

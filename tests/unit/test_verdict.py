@@ -314,10 +314,16 @@ def test_after_a_burst_of_what_always_fails_the_usual_is_no_improvement() -> Non
     assert "1440 of 144000 failed in the month before, so that is usual" in judgement.reason
 
 
-def test_what_always_failed_and_is_gone_has_improved_by_the_month_alone() -> None:
-    chronic = with_usual(seen(100, 2), 7200, 288_000)
-    assert told(judged(seen(400), chronic))[0] is Verdict.IMPROVED
-    assert told(judged(seen(100), seen(100, 2)))[0] is Verdict.INSUFFICIENT_TRAFFIC
+def test_what_always_failed_and_is_gone_has_improved() -> None:
+    chronic = with_usual(seen(100, 8), 20_000, 288_000)
+    assert told(judged(seen(200), chronic))[0] is Verdict.IMPROVED
+
+
+def test_a_month_that_was_worse_proves_nothing_by_itself() -> None:
+    """Another alias of the function may fail much oftener than the one that is repaired."""
+    calm = with_usual(seen(100, 5), 90_000, 288_000)
+    assert judged(seen(20), calm).p_value == judged(seen(20), seen(100, 5)).p_value
+    assert told(judged(seen(20), calm))[0] is Verdict.INSUFFICIENT_TRAFFIC
 
 
 def test_an_incident_that_stands_out_of_its_month_is_compared_with_itself() -> None:

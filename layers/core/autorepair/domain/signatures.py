@@ -10,8 +10,12 @@ from itertools import groupby
 from autorepair.domain.evidence import Invocation, LogLine, Signature
 from autorepair.domain.log_records import read_record
 from autorepair.domain.log_text import plain_text
+from autorepair.domain.masking import MASK, Masker
 
 MOST_SIGNATURES = 50
+# What was stored is masked and what was just read is not, and both have to come to one form. The
+# masks are replaced at once, so their key is nobody's.
+_MASKER, _SECRET = Masker(b"of forms"), "<secret>"
 _SEARCHED, _MASKED, _LONGEST = 4_000, 600, 240
 _LINES = 2
 
@@ -45,7 +49,8 @@ _FRAME = re.compile(r"\s{0,20}(?:at |File \"|Traceback|\{|goroutine )")
 def signature_of(message: str) -> str:
     """Give the form of a message: its first telling words, with all that varies masked.
 
-    Ids, moments, paths, digests, tokens and numbers become placeholders. Never raises.
+    Secrets, whether they are masked already or not, ids, moments, paths, digests, tokens and
+    numbers become placeholders. Never raises.
     """
     record = read_record(message[:_SEARCHED])
     if record.kind == "report":
@@ -59,6 +64,7 @@ def signature_of(message: str) -> str:
 # Failures of one kind mostly say the very same.
 @lru_cache(maxsize=512)
 def _masked(words: str) -> str:
+    words = MASK.sub(_SECRET, _MASKER.mask(MASK.sub(_SECRET, words)))
     for pattern, mask in _MASKS:
         words = pattern.sub(mask, words)
     return words.strip()[:_LONGEST]

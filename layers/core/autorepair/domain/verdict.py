@@ -67,12 +67,15 @@ class _Look:
 
     @property
     def p_fewer(self) -> float:
-        """The probability of so few failures since if nothing had changed."""
-        return _p_fewer(self.past, self.after)
+        """The probability of so few failures since if nothing had changed.
+
+        What is usual can only hold a verdict back: it is of the whole function, whoever calls it.
+        """
+        return max(_p_fewer(self.before, self.after), _p_fewer(self.past, self.after))
 
     @property
     def past(self) -> TrafficSample:
-        """What the traffic since has to be better than: than the usual too, if before was usual.
+        """What the traffic since has to be better than too: the usual, if before was usual.
 
         An alarm looks at every window of the month, and speaks of the one in which by chance the
         most failed; the next one is better whatever was done. So before has to stand out from all
@@ -176,7 +179,7 @@ def judge(  # noqa: PLR0913 (a verdict rests on all of these, and none may be le
     while part of the traffic is not known (``is_partial``).
 
     Where as many failed in the month before as in the sample ``before`` (``before.usual``), the
-    alarm came by chance: then it has improved only if fewer fail than usually.
+    alarm came by chance: then it has improved only if fewer fail than usually as well.
 
     Where the window was looked into for harm (``looks_within`` times), this look has half of the
     level for that, and those share the other (`harm_lately`): all together are wrong no oftener.

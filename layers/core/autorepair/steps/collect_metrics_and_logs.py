@@ -187,7 +187,7 @@ def _gather(
     return _summed_up(with_counted_failures(evidence))
 
 
-def _traffic(
+def _traffic(  # noqa: PLR0913 - what is read, and of which time
     target: Target,
     metrics: tuple[MetricSeries, ...],
     log: LogReading,

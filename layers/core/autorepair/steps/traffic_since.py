@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from autorepair.domain.change import AliasSetting, Change
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.errors import AutoRepairError
-from autorepair.domain.evidence import Evidence, Gap, Invocation, LogLine
+from autorepair.domain.evidence import Alias, Evidence, Gap, Invocation, LogLine
 from autorepair.domain.probe import ProbeResult
 from autorepair.domain.signatures import signatures
 from autorepair.domain.unseen_failures import gaps_after
@@ -130,7 +130,9 @@ def _evidence_after(
         if not release.staying:
             # Other aliases that stay on the former version call it by right.
             gaps += still_called(log.invocations, release.former, made.applied_at)
-        gaps += shared_with_others(release, before.aliases, before.invocations)
+        now_there, unread = _aliases_by_now(made, ports)
+        aliases = (*before.aliases, *now_there)
+        gaps += (*shared_with_others(release, aliases, before.invocations), *unread)
     streams = {i.stream for i in invocations}
     return Evidence(
         incident_id=made.incident_id,
@@ -144,6 +146,15 @@ def _evidence_after(
         callers=before.callers,
         gaps=gaps,
     )
+
+
+def _aliases_by_now(made: Made, ports: Ports) -> tuple[tuple[Alias, ...], tuple[Gap, ...]]:
+    """List the aliases: one may have been pointed at the new version since it was published."""
+    try:
+        return ports.releases.aliases(made.whole.target), ()
+    except AutoRepairError as error:
+        _log.warning("the aliases could not be listed: %s", error)
+        return (), (Gap(source="traffic", reason="who else calls the version cannot be told"),)
 
 
 def _without_probes(log: LogReading, probes: tuple[ProbeResult, ...]) -> LogReading:
