@@ -6,7 +6,12 @@ from typing import Literal
 
 import click
 
-from autorepair.domain.errors import IncidentUnknownError, NotWaitingError, PlanChangedError
+from autorepair.domain.errors import (
+    AutoRepairError,
+    IncidentUnknownError,
+    NotWaitingError,
+    PlanChangedError,
+)
 from autorepair.steps.answer_approval import (
     LONGEST_COMMENT,
     AnswerInput,
@@ -19,6 +24,10 @@ from autorepair.views.story import arrow, planned_change
 from autorepair_cli.service import Service, speaks_to_the_service
 
 SHORTEST_HASH = 8
+
+
+class RepairsPausedError(AutoRepairError):
+    """While repairs are paused a yes would be used up without a write."""
 
 
 def _comment(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
@@ -44,7 +53,10 @@ plan_option = click.option(
 @plan_option
 @speaks_to_the_service
 def approve(service: Service, incident: str, comment: str | None, plan: str | None) -> None:
-    """Agree to the change that INCIDENT asks for."""
+    """Agree to the change that INCIDENT asks for.
+
+    Refused while repairs are paused, for then nothing would be written.
+    """
     _answer(service, incident, "approved", comment, plan)
 
 
@@ -72,6 +84,8 @@ def _answer(
         click.echo(
             f"{change.target.function_name}: {arrow(change)}  (plan {plan_hash[:PLAN_HASH_SHOWN]})"
         )
+    if answer == "approved":
+        _refuse_while_paused(service)
     given = AnswerInput(
         incident_id=incident,
         plan_hash=plan_hash,
@@ -82,6 +96,19 @@ def _answer(
     done = answer_approval(given, service.answering)
     before = " before; nothing new is recorded" if done.is_repeated else ""
     click.echo(f"{incident}: {done.approval.answer} by {done.approval.by}{before}")
+
+
+def _refuse_while_paused(service: Service) -> None:
+    """An answer counts once: given now, it would be used up and nothing written.
+
+    Raises:
+        RepairsPausedError: A pause is in force.
+    """
+    pause = service.pauses.in_force()
+    if pause is not None:
+        raise RepairsPausedError(
+            f"{pause.told()}: resume first (`autorepair resume`), or reject; nothing is answered"
+        )
 
 
 def _seen(incident: str, records: Records, plan: str | None) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from autorepair_cli.out_file import draft_of, require_writable
 from autorepair_cli.screen import Screen
 from autorepair_lab.deploy.errors import SamError
 from autorepair_lab.lab import PROJECT, Lab
@@ -48,13 +47,9 @@ def demo(folder: Path, out: Path) -> None:
     began = time.monotonic()
     try:
         patients = read_patients(folder)
-        require_writable(out)
     except PatientError as error:
         raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(
-            f"--out {out}: the result could not be written there: {error.strerror}"
-        ) from error
+    require_writable(out)
     screen = Screen(began, patients)
     try:
         with (
@@ -73,25 +68,10 @@ def demo(folder: Path, out: Path) -> None:
         sys.exit(1)
 
 
-def require_writable(out: Path) -> None:
-    """Try whether the result file can be written at the end. Raises OSError if not."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), out.parent) from error
-    draft = _draft(out)
-    draft.touch()
-    draft.unlink()
-
-
-def _draft(out: Path) -> Path:
-    return out.with_name(f"{out.name}.part")
-
-
 def write_result(out: Path, rows: tuple[Row, ...], seconds: float) -> None:
     """Write the result file, whole or not at all."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    draft = _draft(out)
+    draft = draft_of(out)
     document = {"patients": [row.as_json() for row in rows], "seconds": seconds}
     draft.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     draft.replace(out)

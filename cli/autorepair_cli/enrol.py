@@ -24,13 +24,13 @@ from autorepair.domain.own_alarms import (
     namespace_of,
 )
 from autorepair.domain.policy import Mode
+from autorepair_cli.function_name import checked, named
 from autorepair_cli.incidents import console
 from autorepair_cli.operators import record
 from autorepair_cli.service import Service, speaks_to_the_service
 
 MODE_TAG = "auto-repair-mode"
 KINDS = ("errors", "timeouts", "duration")
-_NAME_IN_ARN = 6
 _UNFINISHED = frozenset({"not ours", "no log group"})
 _NOTHING = frozenset({"not there", "not ours"})
 _ADVICE = {
@@ -38,7 +38,7 @@ _ADVICE = {
     "no log group": "the log group is not there yet: invoke the function once, then enrol it again",
 }
 
-function_argument = click.argument("function", metavar="FUNCTION")
+function_argument = click.argument("function", metavar="FUNCTION", callback=checked)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def unenrol(service: Service, function: str) -> None:
     try:
         found = service.enrolling.describe(function)
     except TargetNotFoundError as error:
-        name = _name_in(function)
+        name = named(function).name
         done = _unwatched(service, name)
         if all(one.result in _NOTHING for one in done):
             raise click.ClickException(f"{error}; and nothing of ours watches it") from error
@@ -104,12 +104,6 @@ def unenrol(service: Service, function: str) -> None:
         done = [_untagged(service, found), *_unwatched(service, name)]
     _print(name, done)
     _record(service, RecordKind.FUNCTION_UNENROLLED, name, done)
-
-
-def _name_in(function: str) -> str:
-    """Give the name in what Lambda takes for one: a name or an ARN, maybe with a version."""
-    parts = function.split(":")
-    return parts[_NAME_IN_ARN] if parts[0] == "arn" and len(parts) > _NAME_IN_ARN else parts[0]
 
 
 def _enrollable(service: Service, function: str) -> Enrollable:

@@ -14,6 +14,7 @@ from rich.progress import track
 
 from autorepair.domain.diagnosis import RootCause
 from autorepair.ports import Advisor
+from autorepair_cli.out_file import require_writable
 from autorepair_cli.recorded.advisors import AdvisorName, advisor_named
 from autorepair_cli.recorded.answer import Line, line_of
 from autorepair_cli.recorded.case import Case, CaseUnreadableError, read_case
@@ -48,9 +49,10 @@ class Concluded(NamedTuple):
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Where the conclusions go, one JSON line a case; without it to standard output, and the "
-    "report to standard error.",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Where the conclusions go, one JSON line a case (folders on the way are made); without it "
+    "to standard output, and the report to standard error.",
 )
 def evaluate(cases: Path, advisor: AdvisorName, out: Path | None) -> None:
     """Diagnose every case in DIR and hold the conclusions against what was expected.
@@ -68,6 +70,8 @@ def evaluate(cases: Path, advisor: AdvisorName, out: Path | None) -> None:
     files = case_files(cases)
     if not files:
         raise click.ClickException(f"{cases} holds no case: no file there ends in .json")
+    if out is not None:
+        require_writable(out)
     with told_in_a_line():
         asked = advisor_named(advisor)
     console = report_console(is_error_stream=out is None)
@@ -142,5 +146,4 @@ def _write(lines: list[Line], out: Path | None) -> None:
     if out is None:
         click.echo(text, nl=False)
     else:
-        out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8", errors="replace")

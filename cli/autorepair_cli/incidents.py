@@ -17,19 +17,34 @@ from autorepair.domain.errors import IncidentUnknownError
 from autorepair.domain.evidence import EvidenceSummary
 from autorepair.views.evidence_text import evidence_lines
 from autorepair.views.story import IncidentLine, Passage, line_of, lines_of, story_of
+from autorepair_cli.function_name import plain
 from autorepair_cli.recorded_values import first_of
 from autorepair_cli.service import Service, speaks_to_the_service
 from autorepair_cli.span import since as moment_of
+from autorepair_cli.wide import widened
 
 LONGEST_OPEN = "8d"
 """An execution ends after five days; what is open longer ago than this is not open any more."""
-LOG_WIDTH = 160
+
+BECAME = {
+    RecordKind.REPAIR_ADOPTED: "adopted",
+    RecordKind.REPAIR_REVERTED: "put back",
+    RecordKind.REPAIR_REPLACED: "replaced",
+    RecordKind.REPAIR_GONE: "function gone",
+}
+"""What became of the setting since; whoever takes a repair over has to know it."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command()
-@click.option("--function", "function_name", metavar="NAME", help="Only those of this function.")
+@click.option(
+    "--function",
+    "function_name",
+    metavar="NAME",
+    callback=plain,
+    help="Only those of this function.",
+)
 @click.option(
     "--since",
     metavar="SPAN|MOMENT",
@@ -56,13 +71,14 @@ def incidents(
         if function_name is None
         else search.of_function(function_name, began, now)
     )
-    lines = [
-        line for line in lines_of(_completed(service, records)) if line.is_open or not only_open
-    ]
+    whole = _completed(service, records)
+    lines = [line for line in lines_of(whole) if line.is_open or not only_open]
+    became = _became(whole)
     if as_json:
-        click.echo(json.dumps([line.as_json() for line in lines], indent=2, ensure_ascii=False))
+        found = [_document(line, became) for line in lines]
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     elif lines:
-        console().print(_table(lines))
+        console().print(_table(lines, became))
         _tell_how_to_answer(lines)
     else:
         click.echo(f"no incidents since {began:%Y-%m-%d %H:%M} UTC")
@@ -116,7 +132,7 @@ def show(  # noqa: PLR0913 - the options of the command
     broken = first_break(records)
     if as_json:
         document = {
-            "incident": line_of(records).as_json(),
+            "incident": _document(line_of(records), _became(records)),
             "records": [record.as_json() for record in records],
             "first_break": broken,
         }
@@ -128,11 +144,8 @@ def show(  # noqa: PLR0913 - the options of the command
 
 
 def console() -> Console:
-    """Give a console that keeps a line of a table on one line where there is no terminal."""
-    made = Console(highlight=False)
-    if not made.is_terminal:
-        made.width = LOG_WIDTH
-    return made
+    """Give the console that tables go to."""
+    return widened(Console(highlight=False))
 
 
 def _completed(service: Service, records: tuple[AuditRecord, ...]) -> tuple[AuditRecord, ...]:
@@ -143,7 +156,18 @@ def _completed(service: Service, records: tuple[AuditRecord, ...]) -> tuple[Audi
     return (*whole, *(r for one in sorted(partial) for r in service.audit.chain_of(one)))
 
 
-def _table(lines: list[IncidentLine]) -> Table:
+def _became(records: tuple[AuditRecord, ...]) -> dict[str, AuditRecord]:
+    """Give the record of what became of the repair, by incident; the last of them counts."""
+    ordered = sorted(records, key=lambda record: record.seq)
+    return {r.entry.incident_id: r for r in ordered if r.entry.kind in BECAME}
+
+
+def _document(line: IncidentLine, became: dict[str, AuditRecord]) -> dict[str, object]:
+    later = became.get(line.incident_id)
+    return {**line.as_json(), "became": BECAME[later.entry.kind] if later else None}
+
+
+def _table(lines: list[IncidentLine], became: dict[str, AuditRecord]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1))
     table.add_column("incident", no_wrap=True)
     for heading in ("began (UTC)", "function", "root cause", "decision", "change", "outcome"):
@@ -156,7 +180,7 @@ def _table(lines: list[IncidentLine]) -> Table:
             line.root_cause or "-",
             line.decision or "-",
             Text(line.change or "-"),
-            _outcome(line),
+            _outcome(line, became.get(line.incident_id)),
         )
     return table
 
@@ -179,23 +203,25 @@ def _question(line: IncidentLine) -> tuple[str, ...]:
     )
 
 
-def _outcome(line: IncidentLine) -> Text:
+def _outcome(line: IncidentLine, later: AuditRecord | None) -> Text:
     if line.outcome is not None:
-        return Text(line.outcome.value)
+        since = f", {BECAME[later.entry.kind]} since" if later else ""
+        return Text(f"{line.outcome.value}{since}")
     return Text("waits for an answer" if line.is_waiting else "open", style="yellow")
 
 
 def _tell(records: tuple[AuditRecord, ...], broken: int | None) -> None:
     out = console()
-    line = line_of(records)
+    line, later = line_of(records), _became(records).get(records[0].entry.incident_id)
     out.print(Text(f"{line.incident_id}  {line.function_name or '(no function)'}", style="bold"))
     cause = "-" if line.root_cause is None else f"{line.root_cause} ({line.confidence or 0:.0%})"
     for label, told in (
         ("alarm", line.alarm or "-"),
         ("root cause", cause),
         ("decision", line.decision or "-"),
-        ("change", line.change or "none in place"),
-        ("outcome", _outcome(line).plain),
+        ("change", line.change or f"none in place{' any more' if later else ''}"),
+        ("outcome", _outcome(line, later).plain),
+        *([("since then", later.entry.summary)] if later else []),
     ):
         out.print(Text(f"  {label:<11}{told}"), soft_wrap=True)
     for told in _question(line):

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import click
 
-from autorepair.domain.audit import AuditRecord, RecordKind
+from autorepair.domain.audit import AuditRecord
 from autorepair.domain.change import Change, DeclaredSource, EnvironmentSetting
 from autorepair.domain.declared_reference import DeclaredReference
 from autorepair.domain.errors import AutoRepairError, NothingKeptError
 from autorepair.views.patch import HANDED_OVER, Owner, kept_change, owner_of, patch_of
+from autorepair_cli.incidents import BECAME
 from autorepair_cli.service import Service
-
-_LATER = frozenset(
-    {
-        RecordKind.REPAIR_ADOPTED,
-        RecordKind.REPAIR_REVERTED,
-        RecordKind.REPAIR_REPLACED,
-        RecordKind.REPAIR_GONE,
-    }
-)
-"""What has become of the setting since; whoever takes the lines over has to know it."""
 
 
 def patch_text(service: Service, records: tuple[AuditRecord, ...]) -> str:
@@ -39,7 +30,7 @@ def patch_text(service: Service, records: tuple[AuditRecord, ...]) -> str:
     change = kept.change
     text = patch_of(change, owner=_owner(service, change), references=_references(service, change))
     warning = f"{HANDED_OVER}\n" if kept.is_handed_over else ""
-    later = "".join(f"# since then: {r.entry.summary}\n" for r in records if r.entry.kind in _LATER)
+    later = "".join(f"# since then: {r.entry.summary}\n" for r in records if r.entry.kind in BECAME)
     return f"# {incident}\n{warning}{later}{text}"
 
 

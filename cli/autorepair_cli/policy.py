@@ -20,8 +20,11 @@ from autorepair.domain.policy_review import (
 )
 from autorepair.views.operators import policy_message, told
 from autorepair_cli.breaker import tell_of_the_breaker
+from autorepair_cli.function_name import plain
 from autorepair_cli.operators import record, tell
 from autorepair_cli.service import Service, speaks_to_the_service
+
+BYTE_ORDER_MARK = "\ufeff"
 
 file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
@@ -32,7 +35,13 @@ def policy() -> None:
 
 
 @policy.command()
-@click.option("--function", "function_name", metavar="NAME", help="As it applies to this function.")
+@click.option(
+    "--function",
+    "function_name",
+    metavar="NAME",
+    callback=plain,
+    help="As it applies to this function.",
+)
 @click.option("--text", is_flag=True, help="The parameter as it stands, without the defaults.")
 @speaks_to_the_service
 def show(service: Service, function_name: str | None, *, text: bool) -> None:
@@ -71,9 +80,13 @@ def set_policy(service: Service, file: Path, *, dry_run: bool) -> None:
     """Put the policy in FILE in force, after checking it; shows what differs from before."""
     text = _text_of(file)
     _refuse_faults(str(file), text)
-    after = parse_policy(text)
-    changes = differences(_in_force(service), _whole(after))
-    loosened = [one.path for one in changes if loosens(one)]
+    in_force, after = _in_force(service), _whole(parse_policy(text))
+    if after == in_force:
+        click.echo(f"nothing changes: {service.policy.parameter} says the same already")
+        return
+    before = in_force or _whole(Policy())
+    changes = differences(before, after)
+    loosened = [one.path for one in changes if loosens(one, before)]
     for one in changes:
         click.echo(f"{told(one)}{'  (allows more, or may)' if one.path in loosened else ''}")
     compact = json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False)
@@ -94,9 +107,24 @@ def set_policy(service: Service, file: Path, *, dry_run: bool) -> None:
 
 def _text_of(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"{file} cannot be read as text: {error}") from error
+        found = file.read_bytes()
+        text = found.decode("utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise click.ClickException(
+            f"{file} is no text in UTF-8 (byte {error.start}): save it as UTF-8, without a byte "
+            "order mark"
+        ) from error
+    if text.startswith(BYTE_ORDER_MARK):
+        raise click.ClickException(
+            f"{file} begins with a byte order mark, which is no JSON: save it as UTF-8 without one"
+        )
+    if not text.strip():
+        raise click.ClickException(
+            f"{file} is empty: a policy is an object, and {{}} is the one that only observes"
+        )
+    return text
 
 
 def _refuse_faults(where: str, text: str) -> None:
@@ -119,13 +147,13 @@ def _refuse_size(file: Path, compact: str) -> None:
         )
 
 
-def _in_force(service: Service) -> Policy:
-    """Give the policy in force; one that cannot be read only observes."""
+def _in_force(service: Service) -> Policy | None:
+    """Give the policy in force; None for one that cannot be read, which only observes."""
     try:
         return _whole(parse_policy(service.policy.read()))
     except PolicyUnreadableError as error:
         click.echo(f"so far only observing: {error}", err=True)
-        return _whole(Policy())
+        return None
 
 
 def _whole(found: Policy) -> Policy:

@@ -18,11 +18,10 @@ from rich.text import Text
 
 from autorepair.domain.change import RepairKind
 from autorepair.domain.incident import Outcome
+from autorepair_cli.wide import widened
 from autorepair_lab.patient import Patient
 from autorepair_lab.row import Reading, Row, faults_of
 
-LOG_WIDTH = 150
-"""Columns where the output is no terminal, so that the table stays on one line a patient."""
 LONGEST_LINE = 110
 REFRESHES_S = 4
 
@@ -45,7 +44,8 @@ class Screen:
     ) -> None:
         self._console = console or Console(highlight=False, soft_wrap=True)
         if not self._console.is_terminal:
-            self._console.width = LOG_WIDTH
+            # What it believes to be a terminal gets the live table, which fills the width.
+            widened(self._console)
         self._began = began
         self._patients = patients
         self._width = max(len(patient.name) for patient in patients)

@@ -11,7 +11,13 @@ from typing import Any
 
 import boto3
 import click
-from botocore.exceptions import BotoCoreError, NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ConnectionError,  # noqa: A004 - botocore's own; the built-in one is not used here
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
 
 from autorepair.aws.announcer import EventBridgeAnnouncer
 from autorepair.aws.approvals import TaskTokenApprovals
@@ -29,11 +35,13 @@ from autorepair.aws.own_alarms import CloudWatchOwnAlarms
 from autorepair.aws.pauses import DynamoPauses
 from autorepair.aws.policies import SsmPolicyParameter
 from autorepair.aws.repair_ledger import DynamoRepairLedger
-from autorepair.domain.errors import AutoRepairError
+from autorepair.domain.errors import AutoRepairError, TargetNotFoundError
 from autorepair.domain.evidence import Evidence, EvidenceSummary
 from autorepair.ports import AnswerPorts
 
 ENVIRONMENTS = ("dev", "staging", "prod")
+LONGEST_ERROR = 600
+"""What is no AWS may answer with a page."""
 
 
 @dataclass(frozen=True)
@@ -143,19 +151,19 @@ def speaks_to_the_service(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--region", help="The AWS Region; without it, as for any AWS tool.")
     @functools.wraps(command)
     def connected(environment: str | None, region: str | None, **given: Any) -> None:  # noqa: ANN401 - click's
-        with told_in_a_line():
+        with told_in_a_line(environment, region):
             command(connect(environment, region), **given)
 
     return connected
 
 
 @contextmanager
-def told_in_a_line() -> Iterator[None]:
+def told_in_a_line(environment: str | None = None, region: str | None = None) -> Iterator[None]:
     """Turn the errors of the service and of the AWS client into one line for a person."""
     try:
         yield
     except (AutoRepairError, BotoCoreError) as error:
-        raise click.ClickException(_told(error)) from error
+        raise click.ClickException(_told(error, environment, region)) from error
     except ValueError as error:
         # Thus botocore says that AWS_ENDPOINT_URL is no URL.
         if not str(error).startswith("Invalid endpoint"):
@@ -163,16 +171,35 @@ def told_in_a_line() -> Iterator[None]:
         raise click.ClickException(f"AWS_ENDPOINT_URL is not a URL: {error}") from error
 
 
-def _told(error: Exception) -> str:
+def _told(error: Exception, environment: str | None, region: str | None) -> str:
     cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
     if isinstance(cause, NoCredentialsError | PartialCredentialsError):
         return "there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret"
+    place = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if isinstance(cause, HTTPClientError | ConnectionError):
+        looked = "AWS_ENDPOINT_URL" if endpoint else f"the Region ({place}) and the network"
+        return f"AWS could not be reached: {cause}; check {looked}"
+    told = _in_a_line(error, cause)
+    if endpoint and error is not cause:
+        told += f" (AWS_ENDPOINT_URL is {endpoint})"
+    if isinstance(error, TargetNotFoundError):
+        return f"{told}. Check the name, or choose another Region than {place} by --region"
     if is_missing(cause):
         return (
-            f"{error}. Is the service deployed here? Choose with --env and --region, or name the "
-            "tables with AUDIT_TABLE and STATE_TABLE"
+            f"{told}. Is the service deployed as {_which(environment)} in {place}? Choose with "
+            "--env and --region, or name the tables with AUDIT_TABLE and STATE_TABLE"
         )
-    return str(error)
+    return told
+
+
+def _in_a_line(error: Exception, cause: Exception) -> str:
+    """Give the words of an error, and those of the AWS client where it did not ask AWS at all."""
+    words = (
+        f"{error} ({cause})" if isinstance(cause, BotoCoreError) and cause is not error else error
+    )
+    told = " ".join(str(words).split())
+    return told if len(told) <= LONGEST_ERROR else f"{told[:LONGEST_ERROR]}..."
 
 
 def _region() -> str:

@@ -15,9 +15,12 @@ from adapters.account import STATE_TABLE, TARGET, Account, incident
 from adapters.indexed import INDEXED_TABLE, entry, indexed_trail
 from autorepair.aws.audit_trail import DynamoAuditTrail
 from autorepair.aws.incident_state import DynamoIncidentState
+from autorepair.aws.pauses import DynamoPauses
 from autorepair.domain.audit import RecordKind
-from autorepair.domain.change import Change, TimeoutSetting
+from autorepair.domain.change import Change, ChangeRecord, TimeoutSetting
 from autorepair.domain.decision import Decision
+from autorepair.domain.pause import Pause
+from autorepair.domain.watched import Drift, Drifted
 from autorepair_cli.main import main
 from autorepair_cli.span import since
 
@@ -124,6 +127,52 @@ def test_an_incident_that_has_ended_asks_for_nothing(trail: DynamoAuditTrail, ru
         assert "autorepair approve" not in run(*command).output
 
 
+def test_where_there_is_no_terminal_nothing_of_a_table_is_cut(
+    trail: DynamoAuditTrail, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{number}-{'a-function-with-a-long-name' * 2}" for number in range(3)]
+    for name in names:
+        at = NOW - timedelta(minutes=1)
+        opened = entry(f"inc-{name}", RecordKind.INCIDENT_OPENED, at=at, alarm={"name": name})
+        trail.append(opened.model_copy(update={"function_name": name}))
+    for columns, colour in (("80", ""), ("20", "1")):
+        monkeypatch.setenv("COLUMNS", columns)
+        monkeypatch.setenv("FORCE_COLOR", colour)
+        listed = run("incidents").output.splitlines()
+        for name in names:
+            assert [line.count(name) for line in listed if name in line] == [2]
+
+
+@pytest.mark.parametrize(
+    ("kind", "became", "word"),
+    [
+        (RecordKind.REPAIR_REVERTED, Drifted.REVERTED, "put back"),
+        (RecordKind.REPAIR_REPLACED, Drifted.REPLACED, "replaced"),
+        (RecordKind.REPAIR_GONE, Drifted.GONE, "function gone"),
+        (RecordKind.REPAIR_ADOPTED, Drifted.ADOPTED, "adopted"),
+    ],
+)
+def test_what_became_of_a_repair_is_told_beside_its_outcome(
+    trail: DynamoAuditTrail, run: Run, kind: RecordKind, became: Drifted, word: str
+) -> None:
+    applied = ChangeRecord(status="applied", reason="r", change=CHANGE)
+    drift = Drift(became=became, why="w", now="", incident_id="inc-1", change=CHANGE)
+    said = (
+        (RecordKind.REPAIR_APPLIED, applied.as_json()),
+        (RecordKind.INCIDENT_CLOSED, {"outcome": "repaired"}),
+        (kind, {"drift": drift.as_json()}),
+    )
+    for record, data in said:
+        trail.append(entry("inc-1", record, at=NOW, **data))
+    shown = run("show", "inc-1").output
+    assert f"outcome    repaired, {word} since\n" in shown
+    assert f"since then {trail.chain_of('inc-1')[-1].entry.summary}" in shown
+    assert ("none in place any more" in shown) == (became is not Drifted.ADOPTED)
+    assert f"repaired, {word} since" in run("incidents").output
+    (one,) = json.loads(run("incidents", "--json").output)
+    assert one["became"] == word
+
+
 def test_an_empty_list_says_so(run: Run) -> None:
     assert "no incidents since" in run("incidents", "--since", "2020-01-01").output
 
@@ -161,6 +210,31 @@ def test_an_answer_shows_the_plan_and_stands_in_the_record_with_who_gave_it(
     assert answer.kind is RecordKind.APPROVAL_ANSWERED
     assert (answer.data["answer"], answer.data["comment"]) == ("approved", "fine")
     assert answer.data["by"].startswith("arn:aws:")
+
+
+def test_a_yes_is_not_used_up_while_repairs_are_paused(
+    account: Account, trail: DynamoAuditTrail, run: Run
+) -> None:
+    write_incident(trail, "inc-1")
+    keep_token(account, "inc-1")
+    pauses = DynamoPauses(account.clients.dynamodb, table=STATE_TABLE, clock=account.clock)
+    pauses.put(Pause(by="arn:aws:iam::1:user/anna", since=NOW))
+    refused = run("approve", "inc-1")
+    assert (refused.exit_code, len(refused.stderr.splitlines())) == (1, 1)
+    for told in ("user/anna has paused all repairs", "since ", "resume first", "or reject"):
+        assert told in refused.stderr
+    assert trail.chain_of("inc-1")[-1].entry.kind is RecordKind.APPROVAL_REQUESTED
+    pauses.lift()
+    assert run("approve", "inc-1").exit_code == 0
+
+
+def test_a_no_is_taken_while_repairs_are_paused(
+    account: Account, trail: DynamoAuditTrail, run: Run
+) -> None:
+    write_incident(trail, "inc-1")
+    keep_token(account, "inc-1")
+    DynamoPauses(account.clients.dynamodb, table=STATE_TABLE, clock=account.clock).put(Pause())
+    assert "inc-1: rejected by" in run("reject", "inc-1").output
 
 
 def test_a_contrary_answer_is_refused_and_the_same_one_is_harmless(
@@ -254,6 +328,7 @@ def test_tables_that_are_not_there_say_how_to_choose_others(run: Run) -> None:
     assert result.exit_code == 1
     assert "lambda-auto-repair-audit-staging" in result.output
     assert "--env and --region" in result.output
+    assert "Is the service deployed as staging in eu-central-1?" in result.output
 
 
 def test_without_credentials_one_is_told_what_to_set(

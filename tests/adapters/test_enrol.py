@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from moto.logs.exceptions import ResourceNotFoundException
 from moto.logs.models import LogsBackend
 
-from adapters.account import NAME, STATE_TABLE, TARGET, Account
+from adapters.account import ARN, NAME, STATE_TABLE, TARGET, Account
 from adapters.indexed import INDEXED_TABLE, entry, indexed_trail
 from autorepair.aws.audit_trail import DynamoAuditTrail
 from autorepair.domain.audit import RecordKind
@@ -159,7 +159,7 @@ def test_a_function_is_left_alone_again(account: Account, run: Run, function: st
 def test_of_a_function_that_is_gone_the_rest_is_removed(
     account: Account, run: Run, function: str
 ) -> None:
-    run("enrol", f"{NAME}:$LATEST")
+    run("enrol", NAME)
     assert alarms(account) == ALARMS
     account.clients.lambda_.delete_function(FunctionName=NAME)
     assert run("unenrol", function).exit_code == 0
@@ -169,13 +169,45 @@ def test_of_a_function_that_is_gone_the_rest_is_removed(
 
 
 @pytest.mark.parametrize("command", ["enrol", "unenrol"])
+@pytest.mark.parametrize("given", [f"{NAME}:live", f"{NAME}:$LATEST", f"{ARN}:7"])
+def test_an_alias_alone_is_neither_enrolled_nor_left_alone(
+    account: Account, run: Run, function: str, command: str, given: str
+) -> None:
+    result = run(command, given)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert "with all its aliases and versions; say orders" in result.stderr
+    assert (tags(account, function), alarms(account), acts(account)) == ({}, [], [])
+
+
+def test_a_function_may_be_named_by_its_arn(account: Account, run: Run, function: str) -> None:
+    assert run("enrol", function).exit_code == 0
+    assert alarms(account) == ALARMS
+
+
+@pytest.mark.parametrize("given", ["two words", "", "a/b", "x" * 500, "arn:aws:s3:::bucket"])
+def test_what_is_no_name_of_a_function_is_refused_before_anybody_is_asked(
+    run: Run, given: str
+) -> None:
+    for command in (["enrol", given], ["incidents", "--function", given]):
+        result = run(*command)
+        assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+        assert "is no function: give its name (at most 64" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["enrol", "unenrol"])
 def test_a_function_that_is_not_there_is_refused_in_one_line(
     account: Account, run: Run, command: str
 ) -> None:
     result = run(command, "nobody")
     assert (result.exit_code, "nobody" in result.output) == (1, True)
+    assert "AUDIT_TABLE" not in result.output
     assert alarms(account) == []
     assert acts(account) == []
+
+
+def test_a_function_of_another_region_is_looked_for_where_it_is_told(run: Run) -> None:
+    told = run("enrol", "nobody").stderr
+    assert "Check the name, or choose another Region than eu-central-1 by --region" in told
 
 
 def test_where_the_service_is_not_deployed_nothing_is_tagged(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,9 +147,28 @@ def test_a_policy_that_cannot_be_used_is_refused_fault_by_fault(
 def test_what_is_no_json_is_refused_with_the_place(run: Run, tmp_path: Path) -> None:
     refused = run("policy", "validate", written(tmp_path, '{"modes": '))
     assert (refused.exit_code, "Invalid JSON" in refused.stderr) == (1, True)
-    binary = tmp_path / "binary"
-    binary.write_bytes(b"\xff\xfe")
-    assert run("policy", "validate", str(binary)).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "faulty",
+    [
+        (b"\xef\xbb\xbf{}", "begins with a byte order mark"),
+        ("{}".encode("utf-16"), "is no text in UTF-8 (byte 0): save it as UTF-8"),
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+    ],
+)
+@pytest.mark.parametrize("command", ["validate", "set"])
+def test_a_file_that_no_editor_shows_as_faulty_is_refused_with_what_to_do(
+    account: Account, run: Run, tmp_path: Path, faulty: tuple[bytes, str], command: str
+) -> None:
+    content, told = faulty
+    file = tmp_path / "policy.json"
+    file.write_bytes(content)
+    refused = run("policy", command, str(file))
+    assert (refused.exit_code, len(refused.stderr.splitlines())) == (1, 1)
+    assert f"{file} {told}" in refused.stderr
+    assert (text_of(account), acts(account)) == (FIRST, [])
 
 
 def test_a_policy_that_is_set_shows_what_differs_and_is_recorded(
@@ -168,12 +188,47 @@ def test_a_policy_that_is_set_shows_what_differs_and_is_recorded(
     assert (kind, "cooldown_s: 3600 -> 60" in summary) == (RecordKind.POLICY_SET, True)
 
 
+@pytest.mark.parametrize(
+    "same", [FIRST, json.dumps({"modes": {"set_timeout": "auto", "set_env": "observe"}})]
+)
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_a_policy_that_says_the_same_is_neither_written_recorded_nor_told(
+    account: Account, run: Run, tmp_path: Path, same: str, options: list[str]
+) -> None:
+    done = run("policy", "set", written(tmp_path, same), *options)
+    assert (done.exit_code, done.output) == (
+        0,
+        f"nothing changes: {PARAMETER} says the same already\n",
+    )
+    assert (text_of(account), acts(account)) == (FIRST, [])
+
+
+def test_the_policy_that_only_observes_takes_the_place_of_an_unreadable_one(
+    account: Account, run: Run, tmp_path: Path
+) -> None:
+    account.clients.ssm.put_parameter(Name=PARAMETER, Value="{", Overwrite=True)
+    assert run("policy", "set", written(tmp_path, "{}")).exit_code == 0
+    assert text_of(account) == "{}"
+    assert [kind for kind, _ in acts(account)] == ["policy_set"]
+
+
+def test_of_an_override_each_value_that_differs_is_shown(run: Run, tmp_path: Path) -> None:
+    def settling(seconds: int) -> str:
+        asked = {"modes": {"set_timeout": "ask"}, "settle_s": seconds}
+        return json.dumps({"overrides": [{"functions": "pay-*", "policy": asked}]})
+
+    assert run("policy", "set", written(tmp_path, settling(9))).exit_code == 0
+    again = run("policy", "set", written(tmp_path, settling(30)))
+    assert "overrides[pay-*].settle_s: 9 -> 30\n" in again.output
+    assert "set_timeout" not in again.output
+
+
 def test_a_policy_that_cannot_be_recorded_is_not_set(
     account: Account, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = text_of(account)
     monkeypatch.setenv("AUDIT_TABLE", "there-is-none")
-    file = written(tmp_path, '{"modes": {"set_timeout": "auto"}}')
+    file = written(tmp_path, '{"modes": {"set_timeout": "ask"}}')
     assert run("policy", "set", file).exit_code == 1
     assert text_of(account) == before
 
@@ -185,6 +240,33 @@ def test_an_endpoint_that_is_no_url_is_told_in_a_line(
     done = run("incidents")
     assert done.exit_code == 1
     assert "AWS_ENDPOINT_URL is not a URL" in done.output
+
+
+@pytest.mark.parametrize("command", [["incidents"], ["policy", "show"], ["enrol", "orders"]])
+def test_an_endpoint_where_nobody_answers_is_told_with_what_to_check(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        endpoint = f"http://127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    done = run(*command)
+    assert (done.exit_code, len(done.stderr.splitlines())) == (1, 1)
+    assert f'Could not connect to the endpoint URL: "{endpoint}' in done.stderr
+    assert "; check AWS_ENDPOINT_URL" in done.stderr
+
+
+def test_a_region_without_a_deployment_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AUDIT_TABLE", "POLICY_PARAMETER"):
+        monkeypatch.delenv(name)
+    for command in (["incidents"], ["policy", "show"], ["scorecard"]):
+        done = run(*command, "--region", "eu-west-3", "--env", "staging")
+        assert done.exit_code == 1
+        assert "Is the service deployed as staging in eu-west-3?" in done.stderr
+
+
+def test_a_region_that_is_none_is_told_in_the_words_of_the_client(run: Run) -> None:
+    done = run("incidents", "--region", "foo bar")
+    assert (done.exit_code, "'foo bar' doesn't match" in done.stderr) == (1, True)
 
 
 def test_in_the_place_of_an_unreadable_policy_a_readable_one_may_be_set(

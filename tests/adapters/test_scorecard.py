@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from moto.awslambda.models import LambdaBackend
+from moto.core.exceptions import JsonRESTError
 
 from adapters.account import STATE_TABLE, TARGET, Account
 from adapters.indexed import INDEXED_TABLE, entry, indexed_trail
@@ -109,3 +111,47 @@ def test_under_a_policy_that_cannot_be_read_everything_counts_as_observed(
     assert shown.exit_code == 0
     assert "so that all is observed" in shown.output
     assert "set_timeout (observe)" in shown.output
+
+
+def make_function(account: Account, tags: dict[str, str]) -> None:
+    account.make_function()
+    lambda_ = account.clients.lambda_
+    arn = lambda_.get_function_configuration(FunctionName=TARGET.function_name)["FunctionArn"]
+    lambda_.tag_resource(Resource=arn, Tags=tags)
+
+
+def test_a_function_with_a_mode_of_its_own_does_not_speak_for_the_account(
+    trail: DynamoAuditTrail, run: Run, account: Account
+) -> None:
+    make_function(account, {"auto-repair-mode": "off"})
+    for n in range(5):
+        write_incident(trail, f"inc-{n}", Aftermath.SAME_VALUE)
+    shown = run().output
+    assert "promote" not in shown
+    assert "orders goes by a mode of its own for set_timeout: off, and is left out" in shown
+    (own,) = json.loads(run("--json").output)["own_modes"]
+    assert own == {"function_name": "orders", "kind": "set_timeout", "mode": "off"}
+    assert "set_timeout (off)" in run("--function", "orders").output
+
+
+def test_a_function_whose_tags_tighten_nothing_speaks_for_the_account(
+    trail: DynamoAuditTrail, run: Run, account: Account
+) -> None:
+    make_function(account, {"auto-repair-mode": "ask"})
+    for n in range(5):
+        write_incident(trail, f"inc-{n}", Aftermath.SAME_VALUE)
+    assert "promote it from observe to ask" in run().output
+
+
+def test_tags_that_cannot_be_read_are_said(
+    trail: DynamoAuditTrail, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise JsonRESTError("AccessDeniedException", "no")
+
+    # moto refuses nobody.
+    monkeypatch.setattr(LambdaBackend, "list_tags", refuse)
+    write_incident(trail, "inc-1", Aftermath.SAME_VALUE)
+    shown = run()
+    assert (shown.exit_code, "set_timeout (observe)" in shown.output) == (0, True)
+    assert "whether orders has a mode of its own is unknown" in shown.stderr

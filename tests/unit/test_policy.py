@@ -23,6 +23,13 @@ DESIGNED = {
 BACKWARDS = json.dumps(
     {"schedule": {"freeze": [{"start": "2026-01-02T00:00Z", "end": "2026-01-01T00:00Z"}]}}
 )
+STEPS_AND_WINDOWS = '{"limits": {"steps_per_incident": 7}, "verification": {"max_windows": 100}}'
+OVERRIDDEN_STEPS = json.dumps(
+    {
+        "verification": {"max_windows": 100},
+        "overrides": [{"functions": "a", "policy": {"limits": {"steps_per_incident": 7}}}],
+    }
+)
 
 
 def test_a_policy_is_read_as_it_is_written() -> None:
@@ -46,6 +53,9 @@ def test_what_a_policy_does_not_say_is_at_its_strictest() -> None:
         ('{"caps": {"memory_mb": 64}}', "caps.memory_mb"),
         ('{"mode": {}}', "mode"),
         ('{"limits": {"steps_per_incident": 0}}', "limits.steps_per_incident"),
+        ('{"limits": {"steps_per_incident": 9}}', "limits.steps_per_incident"),
+        (STEPS_AND_WINDOWS, "allow fewer steps or windows"),
+        (OVERRIDDEN_STEPS, "allow fewer steps or windows"),
         ('{"schedule": {"timezone": "Mars/Olympus"}}', "schedule.timezone"),
         ('{"schedule": {"timezone": "../etc/passwd"}}', "schedule.timezone"),
         ('{"schedule": {"allowed_hours": [99, -4]}}', "schedule.allowed_hours"),
@@ -91,6 +101,40 @@ def test_patterns_decide_which_variables_may_be_touched() -> None:
     assert not EnvironmentRules().must_ask("LOG_LEVEL")
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AWS_CONFIG_FILE",
+        "BUNDLE_GEMFILE",
+        "CLASSPATH",
+        "CORECLR_ENABLE_PROFILING",
+        "CORECLR_PROFILER",
+        "CORECLR_PROFILER_PATH",
+        "DOTNET_ADDITIONAL_DEPS",
+        "GEM_HOME",
+        "GEM_PATH",
+        "NEW_RELIC_LAMBDA_HANDLER",
+        "OPENSSL_CONF",
+        "PERL5DB",
+        "PYTHONPLATLIBDIR",
+        "PYTHONUSERBASE",
+    ],
+)
+def test_what_makes_a_runtime_load_other_code_is_never_written_unattended(name: str) -> None:
+    assert EnvironmentRules().must_ask(name)
+
+
+@pytest.mark.parametrize("number", ["Infinity", "-Infinity", "NaN", "1e400"])
+@pytest.mark.parametrize("key", ["caps.added_cost_usd_month", "limits.incident_spacing_s"])
+def test_what_is_no_number_is_no_limit(key: str, number: str) -> None:
+    part, name = key.split(".")
+    said = f'{{"{part}": {{"{name}": {number}}}}}'
+    with pytest.raises(PolicyUnreadableError, match=name):
+        parse_policy(said)
+    with pytest.raises(PolicyUnreadableError):
+        parse_policy(f'{{"overrides": [{{"functions": "*", "policy": {said}}}]}}')
+
+
 def test_overrides_apply_to_the_functions_they_name_the_later_ones_last() -> None:
     policy = parse_policy(
         json.dumps(
@@ -113,3 +157,10 @@ def test_a_faulty_override_makes_the_policy_unreadable() -> None:
     text = '{"overrides": [{"functions": "*", "policy": {"caps": {"timeout_s": 0}}}]}'
     with pytest.raises(PolicyUnreadableError, match="timeout_s"):
         parse_policy(text)
+
+
+def test_the_most_steps_go_with_the_usual_windows_and_the_most_windows_with_the_usual_steps() -> (
+    None
+):
+    assert parse_policy('{"limits": {"steps_per_incident": 8}}').verification.max_windows == 6
+    assert parse_policy('{"verification": {"max_windows": 100}}').limits.steps_per_incident == 3

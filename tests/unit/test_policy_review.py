@@ -88,3 +88,40 @@ def test_nothing_is_guessed_of_what_is_said_twice_or_in_another_type(text: str, 
     assert path in {fault.path for fault in faults_of(text)}
     with pytest.raises(PolicyUnreadableError, match=path.rsplit(".", maxsplit=1)[-1]):
         parse_policy(text)
+
+
+def overridden(*given: tuple[str, object]) -> Policy:
+    overrides = [{"functions": pattern, "policy": policy} for pattern, policy in given]
+    return parse_policy(json.dumps({"overrides": overrides}))
+
+
+ASKED = {"modes": {"set_timeout": "ask"}, "limits": {"cooldown_s": 60}}
+
+
+def test_of_overrides_each_value_is_told_that_was_added_removed_or_changed() -> None:
+    before = overridden(("pay-*", ASKED), ("old", {"caps": {"timeout_s": 9}}))
+    after = overridden(("pay-*", ASKED | {"limits": {"cooldown_s": 90}}), ("new", {"settle_s": 0}))
+    assert differences(before, after) == (
+        Difference(path="overrides[pay-*].limits.cooldown_s", before=60, after=90),
+        Difference(path="overrides[old].caps.timeout_s", before=9, after=None),
+        Difference(path="overrides[new].settle_s", before=None, after=0),
+    )
+
+
+def test_another_order_of_overrides_is_told_since_the_later_one_wins() -> None:
+    one, other = ("pay-*", {"settle_s": 1}), ("*-out", {"settle_s": 2})
+    (order,) = differences(overridden(one, other), overridden(other, one))
+    assert order.path == "overrides, their order"
+    assert order.after == ["overrides[*-out]", "overrides[pay-*]"]
+
+
+def test_two_overrides_of_one_pattern_are_told_apart() -> None:
+    once = overridden(("a", {"settle_s": 1}))
+    twice = overridden(("a", {"settle_s": 1}), ("a", {"settle_s": 2}))
+    (added,) = differences(once, twice)
+    assert (added.path, added.after) == ("overrides[a #2].settle_s", 2)
+
+
+def test_an_override_that_says_nothing_yet_is_told_as_well() -> None:
+    (added,) = differences(Policy(), overridden(("a", {})))
+    assert (added.path, added.after) == ("overrides[a]", {})

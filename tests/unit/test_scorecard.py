@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -9,17 +10,18 @@ import pytest
 
 from autorepair.domain.audit import AuditRecord, Entry, RecordKind, chain
 from autorepair.domain.change import RepairKind
-from autorepair.domain.policy import Mode
+from autorepair.domain.policy import Mode, parse_policy
 from autorepair.domain.scorecard import (
     Row,
     Step,
     Trial,
     advice_of,
+    own_modes,
     rows_of,
     totals_of,
     trial_of,
 )
-from autorepair.domain.watched import Aftermath, Drift, Drifted, Observed, Withheld
+from autorepair.domain.watched import Aftermath, Drift, Drifted, Observed, Withheld, Writer
 from unit.builders import INCIDENT, applied, change, decision
 from unit.fakes import NAME, NOW
 
@@ -121,18 +123,87 @@ def test_a_repair_that_was_made_counts_by_how_it_ended(outcome: str) -> None:
     assert rows_of([trial])[0].as_json()[outcome] == 1
 
 
+def drifted(kind: RecordKind, became: Drifted, writer: Writer) -> tuple[RecordKind, dict[str, Any]]:
+    told = Drift(
+        became=became, why="", now="", writer=writer, incident_id=INCIDENT.id, change=change()
+    )
+    return kind, {"drift": told.as_json(), "message_id": None}
+
+
+REVERTED = (RecordKind.REPAIR_REVERTED, Drifted.REVERTED)
+REPLACED = (RecordKind.REPAIR_REPLACED, Drifted.REPLACED)
+ADOPTED = (RecordKind.REPAIR_ADOPTED, Drifted.ADOPTED)
+
+
+@pytest.mark.parametrize("outcome", ["repaired", "unverified"])
 @pytest.mark.parametrize(
-    ("kind", "became"),
-    [
-        (RecordKind.REPAIR_REVERTED, Drifted.REVERTED),
-        (RecordKind.REPAIR_ADOPTED, Drifted.ADOPTED),
-    ],
+    ("kind", "became", "writer", "column"),
+    [(*REVERTED, "deployment", "reverted"), (*ADOPTED, "unknown", "adopted")],
 )
-def test_what_became_of_a_repair_is_counted_beside(kind: RecordKind, became: Drifted) -> None:
-    told = Drift(became=became, why="", now="", incident_id=INCIDENT.id, change=change())
-    data = {"drift": told.as_json(), "message_id": None}
-    (counted,) = rows_of([found(decided("apply"), APPLIED, closed("repaired"), (kind, data))])
-    assert (counted.repaired, counted.as_json()[became.value]) == (1, 1)
+def test_what_a_deployment_made_of_a_repair_is_counted_beside(
+    kind: RecordKind, became: Drifted, writer: Writer, column: str, outcome: str
+) -> None:
+    later = drifted(kind, became, writer)
+    (counted,) = rows_of([found(decided("apply"), APPLIED, closed(outcome), later)])
+    assert (counted.as_json()[outcome], counted.as_json()[column]) == (1, 1)
+    assert (counted.good, counted.bad) == (1 if outcome == "repaired" else 0, 0)
+
+
+@pytest.mark.parametrize("outcome", ["repaired", "unverified"])
+def test_a_repair_that_a_person_put_back_speaks_against_the_plan(outcome: str) -> None:
+    later = drifted(*REVERTED, "person")
+    (counted,) = rows_of([found(decided("apply"), APPLIED, closed(outcome), later)])
+    assert (counted.put_back, counted.repaired, counted.unverified) == (1, 0, 0)
+    assert (counted.good, counted.bad) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "became", "writer"),
+    [(*REVERTED, "unknown"), (*REPLACED, "person"), (*REPLACED, "deployment")],
+)
+def test_a_repair_that_was_changed_again_is_neither_good_nor_bad(
+    kind: RecordKind, became: Drifted, writer: Writer
+) -> None:
+    later = drifted(kind, became, writer)
+    (counted,) = rows_of([found(decided("apply"), APPLIED, closed("repaired"), later)])
+    assert (counted.changed_again, counted.good, counted.bad) == (1, 0, 0)
+
+
+def test_a_drift_of_an_older_record_does_not_say_who_it_was() -> None:
+    kind, data = drifted(*REVERTED, "person")
+    del data["drift"]["writer"]
+    trial = found(decided("apply"), APPLIED, closed("repaired"), (kind, data))
+    assert rows_of([trial])[0].changed_again == 1
+
+
+def trial_on(name: str) -> Trial:
+    said = found(decided("observe"), closed("escalated"), seen(Aftermath.SAME_VALUE))
+    return said.model_copy(update={"function_name": name})
+
+
+def test_functions_with_a_mode_of_their_own_by_override_or_tag_are_found() -> None:
+    policy = parse_policy(
+        json.dumps(
+            {
+                "modes": {"set_timeout": "ask"},
+                "overrides": [
+                    {"functions": "pay-*", "policy": {"modes": {"set_timeout": "auto"}}},
+                    {"functions": "same", "policy": {"modes": {"set_timeout": "ask"}}},
+                ],
+            }
+        )
+    )
+    trials = [trial_on(name) for name in ("pay-out", "same", "tagged", "plain", "pay-slow")]
+    tags = {
+        "tagged": {"auto-repair-mode": "observe"},
+        "plain": {"auto-repair-mode": "auto"},
+        "pay-slow": {"auto-repair-mode": "ask"},
+    }
+    kind = RepairKind.SET_TIMEOUT
+    assert own_modes(trials, policy, tags) == {
+        ("pay-out", kind): Mode.AUTO,
+        ("tagged", kind): Mode.OBSERVE,
+    }
 
 
 def test_a_record_of_another_version_does_not_hide_the_rest() -> None:
@@ -189,6 +260,8 @@ def test_rows_are_by_kind_and_function_and_totals_by_kind() -> None:
         (Mode.ASK, {"repaired": 10}, Step.TO_AUTO),
         (Mode.ASK, {"repaired": 9, "rolled_back": 1}, Step.STAY),
         (Mode.ASK, {"repaired": 19, "rolled_back": 1}, Step.TO_AUTO),
+        (Mode.ASK, {"repaired": 9, "put_back": 1}, Step.STAY),
+        (Mode.AUTO, {"put_back": 5}, Step.TIGHTEN),
         (Mode.ASK, {"rolled_back": 4}, Step.STAY),
         (Mode.ASK, {"rolled_back": 5}, Step.TIGHTEN),
         (Mode.AUTO, {"repaired": 1, "rolled_back": 9}, Step.TIGHTEN),

@@ -82,6 +82,24 @@ def test_a_deployment_that_puts_the_old_value_back_is_recorded_told_and_announce
     assert world.audit.is_whole()
 
 
+@pytest.mark.parametrize(
+    ("tags", "is_deployment", "writer"),
+    [
+        ({"aws:cloudformation:stack-name": "shop"}, True, "deployment"),
+        ({"aws:cloudformation:stack-name": "shop"}, False, "person"),
+        ({}, True, "deployment"),
+        ({}, False, "unknown"),  # maybe a pipeline
+    ],
+)
+def test_it_is_told_whether_a_person_or_a_deployment_put_a_repair_back(
+    tags: dict[str, str], *, is_deployment: bool, writer: str
+) -> None:
+    world = repaired(tags=tags)
+    somebody_sets(world, timeout_s=3, is_deployment=is_deployment)
+    look(world)
+    assert drift(world).writer == writer
+
+
 def test_a_watch_ends_with_what_it_was_for() -> None:
     world = repaired()
     somebody_sets(world, timeout_s=3)

@@ -202,7 +202,8 @@ def test_work_that_takes_longer_where_it_may_is_not_worse() -> None:
 
 def hungry(world: World, diagnosis: Diagnosis = HUNGRY, **keys: object) -> Verification:
     died = invocations(6, "out_of_memory", used_mb=128, duration_ms=900.0)
-    return verified(world, diagnosis, before=died, **{"change": applied(change=GROWN), **keys})
+    given = {"change": applied(change=GROWN), **keys}
+    return verified(world, diagnosis, before=died, usual=None, **given)
 
 
 def filled(*used_mb: int) -> list[Invocation]:

@@ -10,10 +10,19 @@ import pytest
 from autorepair.domain.policy import MAX_VERIFICATION_S, VerificationRules
 from autorepair.domain.traffic import Traffic
 from autorepair.steps.verify_repair import VerifyRepairInput, verify_repair
-from autorepair.steps.watch_window import next_window_s
+from autorepair.steps.watch_window import next_window_s, window_s
 from unit.aftermath import since, verified, world_after
-from unit.builders import DIAGNOSIS, INCIDENT, applied, evidence, slow_invocations, verification
-from unit.fakes import NOW
+from unit.builders import (
+    DIAGNOSIS,
+    INCIDENT,
+    applied,
+    change,
+    evidence,
+    invocations,
+    slow_invocations,
+    verification,
+)
+from unit.fakes import NOW, summary_of
 
 RULES = VerificationRules()
 HOUR, DAY, WEEK = 3600, 86_400, 7 * 86_400
@@ -65,6 +74,14 @@ def test_one_call_a_night_is_watched_for_as_many_nights_as_calls_are_needed() ->
 def test_nothing_is_watched_for_longer_than_a_week() -> None:
     yearly = traffic(month=0.1, silence_s=29.0 * DAY)
     assert WEEK <= looks(yearly)[-1] <= MAX_VERIFICATION_S + RULES.max_windows
+
+
+def test_many_windows_of_a_function_that_is_hardly_called_last_no_longer_than_a_week() -> None:
+    rules = VerificationRules(max_windows=100, min_invocations=100_000)
+    first_s = window_s(rules, summary_of(evidence(*invocations(1)), key="k"), change())
+    at = looks(None, rules, first_s)
+    assert len(at) == rules.max_windows
+    assert at[-1] <= MAX_VERIFICATION_S + rules.max_windows
 
 
 def test_a_function_called_for_less_than_a_day_has_no_habits_to_wait_for() -> None:

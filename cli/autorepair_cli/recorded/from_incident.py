@@ -69,6 +69,7 @@ def _configuration(
         "PackageType": configuration.package_type,
         "Runtime": configuration.runtime,
         "Handler": configuration.handler,
+        "Description": configuration.description or None,
         "Architectures": [configuration.architecture],
         "MemorySize": configuration.memory_mb,
         "Timeout": configuration.timeout_s,

@@ -12,18 +12,14 @@ from rich.text import Text
 from autorepair_cli.recorded.answer import Line
 from autorepair_cli.recorded.case import ExpectedRepair
 from autorepair_cli.recorded.scoring import SURE, Score, Share, Verdict
+from autorepair_cli.wide import widened
 
-LOG_WIDTH = 160
-"""Columns where the output is no terminal, so that a row stays on one line."""
 LONGEST_WHY = 400
 
 
 def report_console(*, is_error_stream: bool) -> Console:
     """Give the console of the report."""
-    made = Console(highlight=False, stderr=is_error_stream)
-    if not made.is_terminal:
-        made.width = LOG_WIDTH
-    return made
+    return widened(Console(highlight=False, stderr=is_error_stream))
 
 
 def print_score(out: Console, score: Score) -> None:

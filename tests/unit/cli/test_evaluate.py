@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from autorepair_cli.evaluate import OUR_CASES, case_files
 from autorepair_cli.main import main
+from autorepair_cli.out_file import require_writable
 from autorepair_cli.recorded.case import NEEDED
 from unit.cli import casebook
 
@@ -43,6 +45,35 @@ def test_one_line_a_case_in_the_order_of_the_names(cases: Path, tmp_path: Path) 
     assert set(said[0]) == {"id", "root_cause", "confidence", "source", "repair", "why", "cited"}
     assert said[0]["root_cause"] == "missing_env_var"
     assert said[0]["repair"] == {"action": "set_env", "set": ["STOCK_TABLE"], "unset": []}
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("file/below", "Not a directory"),
+        ("", "Is a directory"),
+        ("cases", "Is a directory"),
+        ("pipe", "it is a device or a pipe and no file"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_refused_in_a_line_before_the_work(
+    cases: Path, tmp_path: Path, name: str, told: str
+) -> None:
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    out = tmp_path / name if name else Path()
+    result = evaluate(cases, "--out", out)
+    assert (result.exit_code, result.output) == (
+        1,
+        f"Error: --out {out}: the result could not be written there: {told}\n",
+    )
+
+
+def test_trying_a_file_leaves_what_is_in_it(tmp_path: Path) -> None:
+    out = tmp_path / "o"
+    out.write_text("before")
+    require_writable(out)
+    assert ([*tmp_path.iterdir()], out.read_text()) == ([out], "before")
 
 
 def test_without_a_file_the_lines_go_to_standard_output_and_nothing_else(cases: Path) -> None:

@@ -24,33 +24,79 @@ from autorepair.domain.schedule import Schedule
 from autorepair.domain.value import Value
 
 CODE_EXECUTING_NAMES = (
+    "AWS_CONFIG_FILE",
     "AWS_LAMBDA_EXEC_WRAPPER",
+    "AWS_SHARED_CREDENTIALS_FILE",
     "BASH_ENV",
     "BROWSER",
+    "BUNDLE_*",
+    "CLASSPATH",
+    "CORECLR_*",
+    "DD_LAMBDA_HANDLER",
+    "DOTNET_ADDITIONAL_DEPS",
+    "DOTNET_GCName",
+    "DOTNET_GCPath",
+    "DOTNET_SHARED_STORE",
     "DOTNET_STARTUP_HOOKS",
     "ENV",
     "GCONV_PATH",
+    "GEM_HOME",
+    "GEM_PATH",
+    "GIT_EXEC_PATH",
+    "GIT_SSH*",
+    "HOME",
+    "JAVA_HOME",
     "JAVA_TOOL_OPTIONS",
     "JDK_JAVA_OPTIONS",
     "LD_AUDIT",
     "LD_LIBRARY_PATH",
     "LD_PRELOAD",
+    "NEW_RELIC_LAMBDA_HANDLER",
     "NODE_OPTIONS",
     "NODE_PATH",
+    "NODE_REPL_EXTERNAL_MODULE",
+    "OPENSSL_CONF",
+    "OPENSSL_ENGINES",
+    "OPENSSL_MODULES",
+    "ORIG_HANDLER",
     "PATH",
+    "PERL5DB",
     "PERL5LIB",
     "PERL5OPT",
+    "PERLLIB",
+    "PHPRC",
+    "PHP_INI_SCAN_DIR",
+    "PYTHONBREAKPOINT",
+    "PYTHONEXECUTABLE",
     "PYTHONHOME",
     "PYTHONPATH",
+    "PYTHONPLATLIBDIR",
+    "PYTHONPYCACHEPREFIX",
     "PYTHONSTARTUP",
+    "PYTHONUSERBASE",
     "PYTHONWARNINGS",
     "RUBYLIB",
     "RUBYOPT",
     "_JAVA_OPTIONS",
 )
-"""Variables that are code execution rather than configuration."""
+"""Patterns of variables that are code execution rather than configuration.
+
+They name code that is loaded or run, or the place where it, or a file that names it, is looked for:
+a profile of the AWS SDKs may name a command that gives the credentials.
+"""
 MAX_REPAIRS_COUNTED = 1000
 """As many repairs of an account are remembered, so no limit may be above it."""
+MAX_WINDOWS = 100
+"""The most looks at one step, each of them one more chance to be wrong."""
+MAX_STEPS = 8
+"""More sizes than there are doublings from the smallest to the largest memory."""
+MAX_VERIFICATION_S = 7 * 86_400
+"""What one step is watched for at most, whatever the windows are."""
+EVENTS_OF_A_LOOK = 12
+"""In the history of an execution: a Wait has 2, a Task 5 and 3 for a second try, a Choice 2."""
+MAX_EVENTS_OF_LOOKS = 20_000
+"""The history ends at 25,000, and with it the execution; all else that is in it takes hundreds."""
+_HOURLY_LOOKS = MAX_VERIFICATION_S // 3600
 
 
 class Mode(StrEnum):
@@ -76,7 +122,7 @@ class Caps(Value):
         default=4096, ge=MIN_EPHEMERAL_STORAGE_MB, le=MAX_EPHEMERAL_STORAGE_MB
     )
     reserved_concurrency: int = Field(default=200, ge=0)
-    added_cost_usd_month: float = Field(default=50.0, ge=0)
+    added_cost_usd_month: float = Field(default=50.0, ge=0, allow_inf_nan=False)
     """US dollars a month, by all changes of one incident together."""
 
 
@@ -86,7 +132,7 @@ class Limits(Value):
     cooldown_s: int = Field(default=3600, ge=0, le=7 * 86_400)
     repairs_per_function_day: int = Field(default=3, ge=0, le=100)
     repairs_per_account_hour: int = Field(default=20, ge=0, le=MAX_REPAIRS_COUNTED)
-    steps_per_incident: int = Field(default=3, ge=1)
+    steps_per_incident: int = Field(default=3, ge=1, le=MAX_STEPS)
     incident_spacing_s: float = Field(default=2.0, ge=0, le=60)
 
 
@@ -102,7 +148,7 @@ class VerificationRules(Value):
     """How long to look, and what to do with what is seen."""
 
     window_s: int = Field(default=600, ge=1)
-    max_windows: int = Field(default=6, ge=1, le=100)
+    max_windows: int = Field(default=6, ge=1, le=MAX_WINDOWS)
     min_invocations: int = Field(default=5, ge=1)
     unchanged: Literal["roll_back", "keep"] = "roll_back"
     unverified: Literal["roll_back", "keep"] = "keep"
@@ -165,6 +211,19 @@ class Policy(Value):
         return self
 
     @model_validator(mode="after")
+    def _looks_fit_the_history_of_an_execution(self) -> Self:
+        steps, windows = self.limits.steps_per_incident, self.verification.max_windows
+        # Each step has its windows, and a look for harm every hour of a week.
+        events = steps * (windows + _HOURLY_LOOKS) * EVENTS_OF_A_LOOK
+        if events > MAX_EVENTS_OF_LOOKS:
+            raise ValueError(
+                f"limits.steps_per_incident {steps} with verification.max_windows {windows} may "
+                f"take {events} events of an execution; the most is {MAX_EVENTS_OF_LOOKS}: "
+                "allow fewer steps or windows"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _overrides_validate(self) -> Self:
         for override in self.overrides:
             self._with(override)
@@ -211,9 +270,6 @@ def _merged(base: dict[str, JsonValue], over: dict[str, JsonValue]) -> dict[str,
         else:
             merged[key] = value
     return merged
-
-
-MAX_VERIFICATION_S = 7 * 86_400
 
 
 def parse_policy(text: str) -> Policy:

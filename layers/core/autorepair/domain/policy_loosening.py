@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 from pydantic import JsonValue
 
-from autorepair.domain.policy import Mode
+from autorepair.domain.policy import Mode, Policy
 from autorepair.domain.policy_review import Difference
 
 _Test = Callable[[Any, Any], bool]
 
 
-def loosens(one: Difference) -> bool:
-    """Whether the policy allows more after a difference, or may: what is not known here may."""
-    known = _TESTS.get(one.path) or _TESTS.get(one.path.split(".", maxsplit=1)[0])
+def loosens(one: Difference, before: Policy) -> bool:
+    """Whether the policy allows more after a difference, or may: what is not known here may.
+
+    Less proof before a repair counts as verified, and a test event that may be sent, is more.
+    ``before`` is the policy that the difference is one from.
+    """
+    is_in_override = one.path.startswith("overrides")
+    path = one.path.rsplit("].", maxsplit=1)[-1] if is_in_override else one.path
+    if is_in_override and (one.before is None or one.after is None):
+        return True  # what the value was, or is, without the override takes a person to tell
+    if path == "schedule.timezone" and not is_in_override:
+        # Without hours it meant nothing, and any hours that come with it allow less.
+        return before.schedule.allowed_hours is not None
+    known = _TESTS.get(path) or _TESTS.get(path.split(".", maxsplit=1)[0])
     if known is None:
         return True
     try:
@@ -40,16 +53,45 @@ def _to_keeping(_before: JsonValue, after: JsonValue) -> bool:
     return after == "keep"
 
 
+def _switched_on(_before: JsonValue, after: JsonValue) -> bool:
+    return after is True
+
+
 def _freer(before: str, after: str) -> bool:
     return Mode(before).tightened_to(Mode(after)) is not Mode(after)
 
 
-def _fewer(before: list[JsonValue], after: list[JsonValue]) -> bool:
-    return any(entry not in after for entry in before)
+def _thawed(before: list[dict[str, str]], after: list[dict[str, str]]) -> bool:
+    spans = [_span(one) for one in after]
+    return any(
+        not any(first <= start and end <= last for first, last in spans)
+        for start, end in map(_span, before)
+    )
 
 
-def _more(before: list[JsonValue], after: list[JsonValue]) -> bool:
-    return any(entry not in before for entry in after)
+def _span(freeze: dict[str, str]) -> tuple[datetime, datetime]:
+    return datetime.fromisoformat(freeze["start"]), datetime.fromisoformat(freeze["end"])
+
+
+def _fewer_names(before: list[str], after: list[str]) -> bool:
+    return not all(_is_covered(name, after) for name in before)
+
+
+def _more_names(before: list[str], after: list[str]) -> bool:
+    return not all(_is_covered(name, before) for name in after)
+
+
+def _is_covered(name: str, patterns: list[str]) -> bool:
+    """Whether one of the patterns has every name that ``name``, a pattern too, has."""
+    return any(_covers(pattern, name) for pattern in patterns)
+
+
+def _covers(pattern: str, name: str) -> bool:
+    if pattern in {name, "*"}:
+        return True
+    # Of stars alone it is sure that what matches the pattern's text matches all it stands for.
+    is_plain = not any(sign in pattern for sign in "?[") and "[" not in name
+    return is_plain and fnmatchcase(name, pattern)
 
 
 def _longer_hours(before: list[int] | None, after: list[int] | None) -> bool:
@@ -65,7 +107,11 @@ def _hours(span: list[int] | None) -> set[int]:
 
 _TESTS: dict[str, _Test] = {
     "modes": _freer,
-    "caps": _grew,
+    "caps.timeout_s": _grew,
+    "caps.memory_mb": _grew,
+    "caps.ephemeral_storage_mb": _grew,
+    "caps.reserved_concurrency": _grew,
+    "caps.added_cost_usd_month": _grew,
     "limits.cooldown_s": _shrank,
     "limits.repairs_per_function_day": _grew,
     "limits.repairs_per_account_hour": _grew,
@@ -74,17 +120,17 @@ _TESTS: dict[str, _Test] = {
     "breaker.repairs": _grew,
     "breaker.same_cause_functions": _grew,
     "breaker.window_s": _shrank,
-    "verification.window_s": _never,
-    "verification.max_windows": _never,
+    "verification.window_s": _shrank,
+    "verification.max_windows": _shrank,
     "verification.min_invocations": _shrank,
     "verification.unchanged": _to_keeping,
     "verification.unverified": _to_keeping,
-    "approval.timeout_s": _never,
+    "verification.probe": _switched_on,
+    "approval.timeout_s": _grew,
     "settle_s": _never,
     "schedule.allowed_hours": _longer_hours,
-    "schedule.freeze": _fewer,
-    "env.allow": _more,
-    "env.never_unattended": _fewer,
+    "schedule.freeze": _thawed,
+    "env.allow": _more_names,
+    "env.never_unattended": _fewer_names,
 }
-"""By path, or by its first part. A time zone and overrides have none: what they do to functions
-takes a person to tell."""
+"""By path, or by its first part. The time zone has a rule of its own."""

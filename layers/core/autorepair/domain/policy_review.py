@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from autorepair.domain.policy import Policy, names_said_twice
+from autorepair.domain.policy import Override, Policy, names_said_twice
 from autorepair.domain.value import Value
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 LARGEST_POLICY_BYTES = 4096
 """What a standard SSM parameter holds."""
+ORDER_OF_OVERRIDES = "overrides, their order"
+
+_Values = dict[str, JsonValue]
+"""What a policy says, by path."""
 
 
 class Fault(Value):
@@ -71,15 +76,53 @@ def _in_an_override(faults: list[Fault]) -> list[Fault]:
 
 
 def differences(before: Policy, after: Policy) -> tuple[Difference, ...]:
-    """Give what would be in force in another way, defaults included, by path."""
-    old = dict(_flat(before.model_dump(mode="json")))
-    new = dict(_flat(after.model_dump(mode="json")))
+    """Give what would be in force in another way, defaults included, by path.
+
+    Overrides are told value by value, each under its pattern, and their order where it differs.
+    """
+    old, new = (
+        dict(_flat(one.model_dump(mode="json", exclude={"overrides"}))) for one in (before, after)
+    )
+    return (*_between(old, new), *_between_overrides(before.overrides, after.overrides))
+
+
+def _between(old: _Values, new: _Values) -> tuple[Difference, ...]:
     paths = [*old, *(path for path in new if path not in old)]
     return tuple(
         Difference(path=path, before=old.get(path), after=new.get(path))
         for path in paths
         if old.get(path) != new.get(path)
     )
+
+
+def _between_overrides(
+    before: tuple[Override, ...], after: tuple[Override, ...]
+) -> tuple[Difference, ...]:
+    old, new = _by_name(before), _by_name(after)
+    found = _between(_values_of(old), _values_of(new))
+    order: list[JsonValue] = [name for name in old if name in new]
+    order_now: list[JsonValue] = [name for name in new if name in old]
+    if order == order_now:
+        return found
+    return (*found, Difference(path=ORDER_OF_OVERRIDES, before=order, after=order_now))
+
+
+def _by_name(overrides: tuple[Override, ...]) -> dict[str, Override]:
+    """Name each override by its pattern; the second of one pattern has its number beside it."""
+    named: dict[str, Override] = {}
+    seen: Counter[str] = Counter()
+    for one in overrides:
+        seen[one.functions] += 1
+        number = f" #{seen[one.functions]}" if seen[one.functions] > 1 else ""
+        named[f"overrides[{one.functions}{number}]"] = one
+    return named
+
+
+def _values_of(overrides: dict[str, Override]) -> _Values:
+    values: _Values = {}
+    for name, one in overrides.items():
+        values |= dict(_flat(one.policy, name)) or {name: {}}
+    return values
 
 
 def _flat(value: dict[str, Any], path: str = "") -> Iterator[tuple[str, JsonValue]]:

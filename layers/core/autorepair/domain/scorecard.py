@@ -1,12 +1,17 @@
 """How good the plans of each kind of repair have been, and what to make of it.
 
 A plan that was not made is held against what happened next; one that was made, against its
-verification. Half of what happens says nothing of the plan and counts on neither side.
+verification and what others made of it since. A deployment that puts the template's value back says
+nothing of the repair, a person who does so says that it was not wanted. Half of what happens says
+nothing of the plan and counts on neither side.
+
+The advice on the mode of the account rests on the functions that go by it: those with a mode of
+their own, by an override or a tag, would not follow it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Literal
 
@@ -16,10 +21,10 @@ from autorepair.domain.audit import AuditRecord, RecordKind
 from autorepair.domain.change import RepairKind
 from autorepair.domain.decision import Decision
 from autorepair.domain.incident import Outcome
-from autorepair.domain.policy import Mode
+from autorepair.domain.policy import Mode, Policy
 from autorepair.domain.statistics import wilson_95
 from autorepair.domain.value import Value
-from autorepair.domain.watched import Aftermath, Drift, Drifted, Observed
+from autorepair.domain.watched import Aftermath, Drift, Drifted, Observed, Writer
 
 FOR_ASK, FOR_AUTO, FOR_LESS = 5, 10, 5
 """So many plans have to tell something before a mode is loosened to ask, to auto, or tightened."""
@@ -49,6 +54,7 @@ class Trial(Value):
 
     incident_id: str
     function_name: str
+    function_arn: str
     kind: RepairKind
     applied: Applied | None = None
     """How the repair ended; None: it was not made."""
@@ -57,6 +63,8 @@ class Trial(Value):
     is_same_way: bool = False
     became: Drifted | None = None
     """What became of a repair that was kept, as far as that is known."""
+    writer: Writer = "unknown"
+    """Who made that of it."""
 
 
 class Row(Value):
@@ -77,7 +85,12 @@ class Row(Value):
     repaired: int = 0
     unverified: int = 0
     rolled_back: int = 0
+    put_back: int = 0
+    """Kept, and put back by a person since."""
+    changed_again: int = 0
+    """Kept, and since set to another value, or put back by nobody knows whom."""
     reverted: int = 0
+    """Of those repaired or unverified: put back by a deployment."""
     adopted: int = 0
 
     @property
@@ -87,8 +100,9 @@ class Row(Value):
 
     @property
     def bad(self) -> int:
-        """How many were not: needless, elsewhere than the remedy, or taken back."""
-        return self.recovered + self.fixed_otherwise + self.other_value + self.rolled_back
+        """How many were not: needless, elsewhere than the remedy, or taken back by anybody."""
+        needless = self.recovered + self.fixed_otherwise + self.other_value
+        return needless + self.rolled_back + self.put_back
 
 
 class Step(StrEnum):
@@ -138,7 +152,7 @@ class _Found:
         self._is_written = False
         self._outcome: str | None = None
         self._observed: Observed | None = None
-        self._became: Drifted | None = None
+        self._drift: Drift | None = None
 
     def read(self, record: AuditRecord) -> None:
         """Take note of one record."""
@@ -157,7 +171,7 @@ class _Found:
             if self._observed is None or seen.aftermath not in _UNTOLD:
                 self._observed = seen
         elif entry.kind in _DRIFTS:
-            self._became = Drift.model_validate(entry.data["drift"]).became
+            self._drift = Drift.model_validate(entry.data["drift"])
 
     def trial(self) -> Trial | None:
         """Give what the records amount to."""
@@ -168,16 +182,40 @@ class _Found:
         is_observed = self._decision.action == "observe" and not self._is_written
         if applied is None and not is_observed and self._outcome not in _WITHHELD:
             return None
-        seen = self._observed
+        seen, drift = self._observed, self._drift
         return Trial(
             incident_id=self._incident_id,
             function_name=change.target.function_name,
+            function_arn=change.target.function_arn,
             kind=change.kind,
             applied=applied,
             aftermath=seen.aftermath if seen else None,
             is_same_way=seen.is_same_way if seen else False,
-            became=self._became,
+            became=drift.became if drift else None,
+            writer=drift.writer if drift else "unknown",
         )
+
+
+def own_modes(
+    trials: Iterable[Trial], policy: Policy, tags: Mapping[str, Mapping[str, str]]
+) -> dict[tuple[str, RepairKind], Mode]:
+    """Give the functions whose mode of a kind is not the account's, with the mode that is theirs.
+
+    ``tags`` are those of the functions by name; one whose tags are not known is taken to have none.
+    """
+    found: dict[tuple[str, RepairKind], Mode] = {}
+    for trial in trials:
+        name, kind = trial.function_name, trial.kind
+        mode = mode_for(name, kind, policy, tags.get(name, {}))
+        if mode is not policy.mode_of(kind):
+            found[name, kind] = mode
+    return found
+
+
+def mode_for(name: str, kind: RepairKind, policy: Policy, tags: Mapping[str, str]) -> Mode:
+    """Give the mode that a function has, by overrides and its own tags."""
+    own = policy.for_function(name).tightened_by(dict(tags), is_approval_required=False)
+    return own.mode_of(kind)
 
 
 def rows_of(trials: Iterable[Trial]) -> tuple[Row, ...]:
@@ -246,10 +284,15 @@ def _counted(trials: list[Trial], kind: RepairKind, function_name: str | None) -
 
 def _columns(trial: Trial) -> tuple[str, ...]:
     """Name the counts that an incident adds to."""
-    if trial.applied is not None:
-        later = trial.became.value if trial.became in {Drifted.ADOPTED, Drifted.REVERTED} else None
-        return (trial.applied, *([later] if later else []))
-    return ("would_be", _column_of(trial))
+    if trial.applied is None:
+        return ("would_be", _column_of(trial))
+    is_reverted = trial.became is Drifted.REVERTED
+    if trial.became is Drifted.REPLACED or (is_reverted and trial.writer == "unknown"):
+        return ("changed_again",)
+    if is_reverted and trial.writer == "person":
+        return ("put_back",)
+    beside = trial.became.value if trial.became in {Drifted.ADOPTED, Drifted.REVERTED} else None
+    return (trial.applied, *([beside] if beside else []))
 
 
 def _column_of(trial: Trial) -> str:

@@ -93,6 +93,10 @@ class Drifted(StrEnum):
     GONE = "gone"
 
 
+Writer = Literal["deployment", "person", "unknown"]
+"""Of a function of no stack a pipeline cannot be told from a person, so there it is unknown."""
+
+
 class Drift(Value):
     """How a watch ended, by whom and when as far as that is known, and how it can be told."""
 
@@ -101,6 +105,7 @@ class Drift(Value):
     now: str
     """The setting as it stands, in words; empty where the function is gone."""
     by: str | None = None
+    writer: Writer = "unknown"
     at: Instant | None = None
     incident_id: str
     change: Change

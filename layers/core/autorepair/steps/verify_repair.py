@@ -13,7 +13,7 @@ from autorepair.domain.diagnosis import Diagnosis, RootCause
 from autorepair.domain.errors import AutoRepairError
 from autorepair.domain.evidence import Evidence, EvidenceSummary
 from autorepair.domain.incident import Incident
-from autorepair.domain.policy import Policy, VerificationRules
+from autorepair.domain.policy import MAX_WINDOWS, Policy, VerificationRules
 from autorepair.domain.standing import runs_on, stands_after, stands_before
 from autorepair.domain.value import Instant, Value
 from autorepair.domain.verdict import harm_lately, judge
@@ -160,7 +160,7 @@ def _by_traffic(
     given: VerifyRepairInput, configuration: FunctionConfiguration, ports: Ports
 ) -> Verification:
     before = ports.evidence.get(given.evidence)
-    policy, _ = policy_or_strictest(configuration, ports)
+    policy = _policy(given, configuration, ports)
     configuration = as_it_runs(configuration, given.whole, before.configuration)
     is_refused = given.diagnosis.root_cause is RootCause.CONCURRENCY_LIMITED
     seen = (
@@ -179,6 +179,19 @@ def _by_traffic(
         key=f"verify_repair/{given.change.step}/{found.windows_used}/probe",
     )
     return with_probe(found, asked, configuration, policy, ports)
+
+
+def _policy(given: VerifyRepairInput, configuration: FunctionConfiguration, ports: Ports) -> Policy:
+    """Read the policy; while that cannot be done, the windows do not end.
+
+    Nobody knows then what is to become of a change of which traffic cannot tell.
+    """
+    policy, unread = policy_or_strictest(configuration, ports)
+    if unread is None:
+        return policy
+    windows = min(MAX_WINDOWS, max(policy.verification.max_windows, given.windows_used + 1))
+    rules = policy.verification.model_copy(update={"max_windows": windows})
+    return policy.model_copy(update={"verification": rules})
 
 
 def _overtaken(
@@ -338,8 +351,12 @@ def _may_step(
 
 
 def _remember(given: VerifyRepairInput, verification: Verification, ports: Ports) -> None:
-    """A change that stays is no longer half done: nobody is to undo it behind a dead execution."""
-    if verification.next == "done":
+    """A change that stays is no longer half done: nobody is to undo it behind a dead execution.
+
+    Neither is one that has helped, whatever becomes of the further step.
+    """
+    has_helped = verification.next == "step" and verification.without_step == "keep"
+    if verification.next == "done" or has_helped:
         status = "handed_over" if verification.verdict is Verdict.OVERTAKEN else "kept"
         settled = given.change.model_copy(update={"status": status})
         ports.state.remember_change(given.incident, settled)

@@ -35,7 +35,9 @@ def window_s(rules: VerificationRules, evidence: EvidenceSummary, plan: Change) 
     """
     gap_s = _gap_s(evidence) or 0.0
     needed_s = math.ceil(rules.min_invocations * gap_s / rules.max_windows)
-    return max(rules.window_s, _shortest_s(plan.after), min(LONGEST_FIRST_S, needed_s))
+    # No window is shorter than the first, and all of them together last a week at most.
+    longest_s = min(LONGEST_FIRST_S, MAX_VERIFICATION_S // rules.max_windows)
+    return max(rules.window_s, _shortest_s(plan.after), min(longest_s, needed_s))
 
 
 def first_wait_s(rules: VerificationRules, evidence: EvidenceSummary, plan: Change) -> int:

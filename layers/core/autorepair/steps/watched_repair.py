@@ -34,6 +34,7 @@ from autorepair.domain.watched import (
     Drift,
     Drifted,
     WatchedRepair,
+    Writer,
 )
 from autorepair.ports import Ports
 from autorepair.steps.own_alarms import fit_own_alarms
@@ -144,10 +145,18 @@ def _drift(
         why=why,
         now=described(now) if now is not None else "",
         by=write.principal if write else None,
+        writer=_writer(write, configuration),
         at=write.at if write else modified,
         incident_id=watched.incident.id,
         change=watched.change,
     )
+
+
+def _writer(write: TrailEvent | None, configuration: FunctionConfiguration | None) -> Writer:
+    if write is not None and write.is_deployment:
+        return "deployment"
+    is_known = write is not None and configuration is not None and _is_of_stack(configuration)
+    return "person" if is_known else "unknown"
 
 
 def _standing(watched: WatchedRepair, configuration: FunctionConfiguration) -> Standing:

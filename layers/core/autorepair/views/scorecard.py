@@ -18,10 +18,12 @@ _CAME = {
     "repaired": "repaired",
     "unverified": "unverified",
     "rolled_back": "rolled back",
+    "put_back": "put back by a person",
+    "changed_again": "changed again",
     "adopted": "of them adopted",
-    "reverted": "of them reverted",
+    "reverted": "of them reverted by a deployment",
 }
-_MADE = ("repaired", "unverified", "rolled_back")
+_MADE = ("repaired", "unverified", "rolled_back", "put_back", "changed_again")
 _ADVICE = {
     Step.TO_ASK: "promote it from observe to ask",
     Step.TO_AUTO: "promote it from ask to auto",

@@ -268,8 +268,11 @@ def _of_rollback(data: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _of_closing(data: dict[str, Any]) -> tuple[str, ...]:
-    message = data.get("message_id")
-    return (f"message: {message}",) if message else ()
+    message, unwatched = data.get("message_id"), data.get("unwatched")
+    return (
+        *([f"message: {message}"] if message else []),
+        *([str(unwatched)] if unwatched else []),
+    )
 
 
 def _of_drift(data: dict[str, Any]) -> tuple[str, ...]:
