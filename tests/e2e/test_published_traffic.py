@@ -5,25 +5,29 @@ The patients are run side by side, once; each test looks at what became of one o
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
 
-from autorepair_lab.account.call import Call
 from autorepair_lab.account.faults import Effect, Fault, FaultPlan
 from autorepair_lab.lab import PROJECT, Lab
 from autorepair_lab.patient import Patient, read_patient
 from autorepair_lab.row import Row
+from e2e.published import (
+    BEHIND_ALIAS,
+    DIVIDED,
+    ORIGINAL_S,
+    Person,
+    alias_of,
+    edit_latest,
+    move_alias,
+    setting,
+    versions,
+)
 
-BEHIND_ALIAS = "slow-behind-alias"
-ORIGINAL_S = 1
 ENDLESS = ({"payload": {"parcels": 60}, "count": 6},)
-
-
-DIVIDED = {"RoutingConfig": {"AdditionalVersionWeights": {"1": 0.5}}}
 CANARY = {"RoutingConfig": {"AdditionalVersionWeights": {"2": 0.5}}}
 ONE_STEP = {"limits": {"steps_per_incident": 1}}
 PATIENTS: dict[str, dict[str, Any]] = {
@@ -96,23 +100,6 @@ def ward() -> Iterator[Ward]:
         yield Ward(lab, pool)
 
 
-def alias_of(lab: Lab, patient: Patient, name: str = "live") -> dict[str, Any]:
-    return dict(lab.clients.lambda_.get_alias(FunctionName=patient.function_name, Name=name))
-
-
-def setting(lab: Lab, patient: Patient, qualifier: str = "$LATEST") -> dict[str, Any]:
-    return dict(
-        lab.clients.lambda_.get_function_configuration(
-            FunctionName=patient.function_name, Qualifier=qualifier
-        )
-    )
-
-
-def versions(lab: Lab, patient: Patient) -> list[str]:
-    found = lab.clients.lambda_.list_versions_by_function(FunctionName=patient.function_name)
-    return [one["Version"] for one in found["Versions"]][1:]
-
-
 def recorded(lab: Lab, row: Row, kind: str) -> list[dict[str, Any]]:
     """Give the audit records of one kind, as the table holds them, oldest first."""
     found = lab.clients.dynamodb.query(
@@ -134,37 +121,10 @@ def messages(lab: Lab, patient: Patient) -> str:
     return "\n".join(m["message"] for m in inbox if patient.function_name in str(m["message"]))
 
 
-class Person:
-    """Does something, once, in the moment in which the service records what of the patient."""
-
-    def __init__(self, lab: Lab, patient: Patient, kind: str, act: Callable[[], object]) -> None:
-        self._wanted = (patient.function_name, kind)
-        self._act = act
-        self.has_acted = threading.Event()
-        lab.account.add_observer(self)
-
-    def observe(self, call: Call) -> None:
-        item = call.parameters.get("Item", {}) if call.operation == "PutItem" else {}
-        told = (item.get("function_name", {}).get("S"), item.get("kind", {}).get("S"))
-        if told == self._wanted and not self.has_acted.is_set():
-            self.has_acted.set()
-            self._act()
-
-
-def move_alias(lab: Lab, patient: Patient, **to: Any) -> None:  # noqa: ANN401 - UpdateAlias's parameters
-    lab.clients.lambda_.update_alias(FunctionName=patient.function_name, Name="live", **to)
-
-
 def divide(lab: Lab, patient: Patient) -> None:
     """Begin a canary: a version of their own gets half of the traffic."""
-    functions = lab.clients.lambda_
-    functions.update_function_configuration(
-        FunctionName=patient.function_name, Description="a canary"
-    )
-    functions.get_waiter("function_updated_v2").wait(
-        FunctionName=patient.function_name, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
-    )
-    functions.publish_version(FunctionName=patient.function_name)
+    edit_latest(lab, patient, Description="a canary")
+    lab.clients.lambda_.publish_version(FunctionName=patient.function_name)
     move_alias(lab, patient, **CANARY)
 
 

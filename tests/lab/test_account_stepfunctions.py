@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -201,6 +202,49 @@ def test_an_execution_tells_of_its_status_and_a_rule_can_start_one(lab: Lab) -> 
     assert detail["stateMachineArn"] == machine["stateMachineArn"]
     assert json.loads(detail["input"])["detail"] == {"n": 1}
     assert detail["stopDate"] >= detail["startDate"]
+
+
+def test_an_execution_that_is_stopped_has_ended_at_once_whatever_its_task_comes_to(
+    lab: Lab,
+) -> None:
+    events, sqs, machine = lab.client("events"), lab.client("sqs"), lab.client("stepfunctions")
+    url = sqs.create_queue(QueueName="stopped")["QueueUrl"]
+    pattern = {"source": ["aws.states"], "detail": {"status": [{"anything-but": "RUNNING"}]}}
+    events.put_rule(Name="stopped", EventPattern=json.dumps(pattern))
+    queue = "arn:aws:sqs:us-east-1:123456789012:stopped"
+    events.put_targets(Rule="stopped", Targets=[{"Id": "q", "Arn": queue}])
+    arn = create_function(lab.client("lambda"), "long")["FunctionArn"]
+    is_called, may_end = threading.Event(), threading.Event()
+
+    def fail_late(_spec: Any, _payload: bytes) -> Failure:
+        is_called.set()
+        may_end.wait(30)
+        return Failure(b'{"errorType": "Late", "errorMessage": "too late"}')
+
+    lab.runtime.answers["long"] = fail_late
+    states = task(arn, "Never")
+    made = machine.create_state_machine(
+        name="long", definition=json.dumps({"StartAt": "Task", "States": states}), roleArn=ROLE
+    )
+    execution = machine.start_execution(stateMachineArn=made["stateMachineArn"])["executionArn"]
+    assert is_called.wait(30)
+    machine.stop_execution(executionArn=execution)
+    try:
+        assert machine.describe_execution(executionArn=execution)["status"] == "ABORTED"
+        (message,) = until(lambda: sqs.receive_message(QueueUrl=url).get("Messages"))
+    finally:
+        may_end.set()
+    detail = json.loads(message["Body"])["detail"]
+    assert (detail["status"], detail["error"]) == ("ABORTED", None)
+    assert detail["stopDate"] >= detail["startDate"]
+
+    def last_event() -> str:
+        history = machine.get_execution_history(executionArn=execution)["events"]
+        return str(history[-1]["type"])
+
+    until(lambda: last_event() == "ExecutionAborted")
+    assert machine.describe_execution(executionArn=execution)["status"] == "ABORTED"
+    assert "Messages" not in sqs.receive_message(QueueUrl=url)
 
 
 def test_a_state_machine_runs_real_lambda_code(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -256,6 +257,17 @@ def test_a_build_runs_again_only_when_its_inputs_change(application: Application
     application.write("layers/core/core.py", "NAME = 'changed'\n")
     assert said[-1] == "Build is up to date"
     assert sam.fingerprint(application.project) != before
+
+
+def test_a_build_leaves_nothing_among_the_temporary_files(
+    application: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sam.build(
+        application.project, application.project / "out" / "other", progress=lambda _what: None
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failing_build_shows_what_sam_said(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 What is mended: waits and retry intervals run faster by ``time_scale``; ``States.Runtime`` and
 ``States.DataLimitExceeded`` are not caught by ``States.ALL``; failed Lambda calls carry AWS's error
-names; an execution that was stopped takes no answer; every change of an execution's status raises
-its event.
+names; an execution that was stopped has ended at once, whatever its task goes on to do, and takes
+no answer; every change of an execution's status raises its event.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.config import default_user_config
 from moto.stepfunctions.parser.api import (
+    ExecutionStatus,
     HistoryEventType,
     TaskFailedEventDetails,
     TaskTimedOut,
@@ -52,7 +53,9 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service impor
     state_task_service_lambda,
 )
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function import wait_function
+from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 from moto.stepfunctions.parser.backend import execution as execution_module
 from moto.stepfunctions.parser.models import (
@@ -90,6 +93,7 @@ class Interpreter(AbstractContextManager["Interpreter"]):
         self._mend_lambda_errors()
         self._mend_clients()
         self._mend_status()
+        self._mend_stop()
         return self
 
     def __exit__(
@@ -159,6 +163,8 @@ class Interpreter(AbstractContextManager["Interpreter"]):
         ended, started = communication.terminated, execution_module.Execution.start
 
         def terminated(worker: Any) -> None:  # noqa: ANN401 - moto
+            if worker.execution.exec_status is ExecutionStatus.ABORTED:
+                return
             ended(worker)
             self._on_status(status_detail(worker.execution))
 
@@ -175,6 +181,30 @@ class Interpreter(AbstractContextManager["Interpreter"]):
         self._mends.enter_context(
             _replaced(backend, "send_task_success", _only_to_running(backend.send_task_success))
         )
+
+    def _mend_stop(self) -> None:
+        """Moto ends a stopped execution with its task, and as FAILED where that fails."""
+        original = execution_module.Execution.stop
+
+        def stop(
+            execution: Any,  # noqa: ANN401 - moto
+            stop_date: datetime,
+            error: str | None,
+            cause: str | None,
+        ) -> None:
+            original(execution, stop_date, error, cause)
+            is_running = execution.exec_status is ExecutionStatus.RUNNING
+            if is_running and _is_stopped(execution.exec_worker.env):
+                execution.exec_status = ExecutionStatus.ABORTED
+                execution.stop_date = stop_date
+                # Moto hands on empty words where somebody gave none, and where they did.
+                execution.error, execution.cause = error or None, cause or None
+                self._on_status(status_detail(execution))
+
+        self._mends.enter_context(_replaced(execution_module.Execution, "stop", stop))
+        for name in ("set_error", "set_timed_out"):
+            kept = _unless_stopped(getattr(Environment, name))
+            self._mends.enter_context(_replaced(Environment, name, kept))
 
 
 class _ScaledTime:
@@ -242,6 +272,20 @@ def _only_to_running(original: Callable[..., Any]) -> Callable[..., Any]:
         return original(backend, task_token, outcome)
 
     return send_task_success
+
+
+def _is_stopped(env: Any) -> bool:  # noqa: ANN401 - moto
+    return isinstance(env.program_state(), ProgramStopped)
+
+
+def _unless_stopped(original: Callable[..., None]) -> Callable[..., None]:
+    """What a task comes to after a stop changes nothing."""
+
+    def set_state(env: Any, *arguments: Any, **more: Any) -> None:  # noqa: ANN401 - moto
+        if not _is_stopped(env):
+            original(env, *arguments, **more)
+
+    return set_state
 
 
 def _milliseconds(at: datetime | None) -> int | None:

@@ -26,7 +26,7 @@ _POLL_DELAY_S = "0.1"
 _SHOWN_LINES = 40
 _RUNTIME = f"{sys.version_info.major}.{sys.version_info.minor}"
 # What a child needs of the caller's environment; everything else stays out.
-_KEPT = ("HOME", "LANG", "LC_ALL", "PIP_CONFIG_FILE", "PIP_INDEX_URL", "SSL_CERT_FILE", "TMPDIR")
+_KEPT = ("HOME", "LANG", "LC_ALL", "PIP_CONFIG_FILE", "PIP_INDEX_URL", "SSL_CERT_FILE")
 
 
 def executable() -> Path:
@@ -156,6 +156,8 @@ def _environment(scratch: Path) -> dict[str, str]:
         "SAM_CLI_TELEMETRY": "0",
         "SAM_CLI_POLL_DELAY": _POLL_DELAY_S,
         "__SAM_CLI_APP_DIR": str(scratch),
+        # A build leaves an empty folder for each function among the temporary files.
+        "TMPDIR": str(scratch),
         # `sam build` asks no account, but boto3 wants a Region.
         "AWS_DEFAULT_REGION": "us-east-1",
         # The layer is built by and for this interpreter, which also runs the functions.
