@@ -35,6 +35,17 @@ def test_a_function_is_read_with_its_tags_and_its_reserved_concurrency(account: 
     assert read.env_names == ("DATABASE_URL", "STAGE")
 
 
+def test_what_its_owner_wrote_of_it_is_read_and_cut_where_lambda_cuts_it(
+    scripted: ScriptedLambda,
+) -> None:
+    scripted.reads(Description="capped on purpose " + 300 * "x").describes()
+
+    read = scripted.functions.read(TARGET)
+
+    assert read.description.startswith("capped on purpose")
+    assert len(read.description) == 256
+
+
 def test_a_version_is_read_as_it_was_published_whatever_latest_became(account: Account) -> None:
     account.make_function()
     published = account.clients.lambda_.publish_version(FunctionName=ARN)["Version"]

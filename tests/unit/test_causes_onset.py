@@ -71,5 +71,13 @@ def _minutes(metric: str, evidence: Evidence) -> list[tuple[object, float]]:
 def test_a_confidence_is_reported_with_what_was_measured_in_its_band() -> None:
     surest = interval_at(0.95)
     assert surest is not None
-    assert surest[0] >= 0.9
+    assert surest[0] >= 0.95
     assert interval_at(0.9) == surest != interval_at(0.85)
+
+
+def test_the_surer_a_diagnosis_that_may_act_the_oftener_it_was_right() -> None:
+    unattended, surest, guess = interval_at(0.85), interval_at(0.95), interval_at(0.1)
+    assert unattended is not None
+    assert surest is not None
+    assert guess is not None
+    assert surest[0] > unattended[0] > guess[1]

@@ -139,6 +139,43 @@ def test_time_outs_whose_own_lines_tell_of_the_wait_are_the_services() -> None:
     assert diagnosis.need is None
 
 
+def beginning(cut: int, *, slow_ones: int, warm: int) -> Logbook:
+    """New environments of which each is slow at its first call, and then answers warm ones."""
+    log = Logbook(timeout_s=3)
+    for n in range(cut + slow_ones):
+        log.enter(f"s{n}")
+        if n < slow_ones:
+            log.call(2850, says=[(2.0, "member lookup done in 1990 ms")])
+        else:
+            log.time_out([(2.1, "member lookup done in 2100 ms")])
+            log.enter(f"t{n}")
+            log.is_cold = False
+        for _ in range(warm):
+            log.call(120, says=[(0.04, "member lookup done in 35 ms")])
+    return log
+
+
+def test_first_calls_are_held_against_first_calls_and_not_against_warm_ones() -> None:
+    assert find(beginning(6, slow_ones=4, warm=3).evidence()) is None
+
+
+def test_first_calls_that_are_cut_beside_swift_warm_ones_show_no_slow_service() -> None:
+    assert find(beginning(6, slow_ones=0, warm=3).evidence()) is None
+
+
+def test_first_calls_that_wait_longer_than_first_calls_did_show_a_slow_service() -> None:
+    log = Logbook(timeout_s=3)
+    for n in range(5):
+        log.enter(f"a{n}")
+        log.call(400, says=[(0.3, "member lookup done in 250 ms")])
+    for n in range(5):
+        log.enter(f"b{n}")
+        log.time_out([(2.4, "member lookup done in 2300 ms")])
+    finding = find(log.evidence())
+    assert finding is not None
+    assert finding.cause is RootCause.DOWNSTREAM_SLOW
+
+
 @pytest.mark.parametrize(
     "says",
     [

@@ -43,6 +43,11 @@ def tiny(words: str, *, memory_mb: int = 128, timeout_s: float = 6) -> Logbook:
         "pbkdf2 finished elapsed=4.1s cpu_time=0.27s",
         "2026-03-04 05:06:07 INFO c.a.Hasher hashed, duration: 4100 ms, cpu time: 310 ms",
         "verified signature wall: 3900 ms cpu: 250 ms",
+        "rsa4096 signed in 2580ms cpu_user=184ms",
+        "signed in 3.9 s (280 ms CPU)",
+        '{"msg": "signed", "elapsedMs": 4100, "threadCpuTimeMs": 280}',
+        "signed, wall_ms=4100 cpu.user.us=280000",
+        "signed, elapsed=4.1s utime=0.29s",
     ],
 )
 def test_processor_time_far_below_wall_time_as_the_size_gives_it(words: str) -> None:
@@ -212,7 +217,17 @@ def test_the_size_follows_the_duration_within_one_processor(
 
 @pytest.mark.parametrize(
     "text",
-    ["done in 4100 ms", "cpu 97%", "wall_ms=0 cpu_ms=0", "user 12345 total 99 s", "", "wall_ms=5"],
+    [
+        "done in 4100 ms",
+        "cpu 97%",
+        "wall_ms=0 cpu_ms=0",
+        "user 12345 total 99 s",
+        "",
+        "wall_ms=5",
+        "user 42 signed in 4100 ms",
+        "in 4100 ms on 2 cpus",
+        "cpu 250 ms for 10 in 4 batches",
+    ],
 )
 def test_a_share_wants_both_clocks(text: str) -> None:
     assert processor_share(text) is None

@@ -82,6 +82,8 @@ _VARIANTS: dict[str, ProductVariant] = {
     "MasterArn": ProductVariant.EDGE_REPLICA,
 }
 _LONGEST_REASON = 500
+# Lambda API reference, CreateFunction: Description.
+_LONGEST_DESCRIPTION = 256
 _WORDS = {"CodeSha256": "code", "ImageConfigResponse": "ImageConfig", "KMSKeyArn": "KMSKey"}
 
 
@@ -284,6 +286,7 @@ class Reading:
                 "last_modified": raw.get("LastModified") or None,
                 "revision_id": self.revision_id,
                 "fingerprint": self.fingerprint(digester),
+                "description": str(raw.get("Description") or "")[:_LONGEST_DESCRIPTION],
                 "tags": tags,
                 "reserved_concurrency": reserved_concurrency,
             }

@@ -6,6 +6,7 @@ import re
 from statistics import median
 
 from autorepair.causes.cause import Cause
+from autorepair.causes.purpose import purpose_of, reservations
 from autorepair.domain.change import RepairKind
 from autorepair.domain.diagnosis import ConcurrencyNeed, Finding, RootCause
 from autorepair.domain.evidence import Evidence, MetricSeries, RecentChange
@@ -19,21 +20,9 @@ _LEAST_THROTTLED = 0.01
 _SOME_FAIL = 0.02
 # An account keeps 100 executions unreserved, whatever is reserved (Lambda developer guide).
 _KEPT_UNRESERVED = 100
-# Callers that get an error at once, so that one execution for all of them makes no sense.
-_IMPATIENT = frozenset({"apigateway", "alb", "function-url", "sns"})
 _LEAST_HEADROOM = 2
 # A reservation that did before the change had about as much to spare as a planned one gets.
 _OF_FORMER = 0.4
-_OF_PURPOSE = re.compile(
-    r"protect|rate.?limit|throttle|cap(?:ped|ping)?\b|max(?:imum)? connections"
-    r"|connection (?:pool|limit)|licen[cs]e|partner|upstream|downstream|database"
-    r"|\brds\b|\bdb\b|aurora|postgres|mysql|redis"
-    r"|vendor|freeze|maintenance|emergency|kill.?switch|disable[ds]?|stop(?:ped)?|incident"
-    r"|on purpose|deliberate|singleton|overlap"
-    r"|one at a time|serial(?:is|iz|ly)|exactly one|mutex|intentional|budget|cost"
-    r"|保护|限流|停用|维护",
-    re.IGNORECASE,
-)
 _BACKLOGS = frozenset({
     "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible", "IteratorAge",
     "OffsetLag",
@@ -126,9 +115,9 @@ def _at_reservation(
     cites = (throttles.id, *_cited_peak(evidence), *_cited_changes(evidence))
     if reason := _longer(evidence, throttles):
         return _finding(0.6, f"{why}; {reason}", cites)
-    if _is_of_purpose(evidence):
-        reason = "the reservation was made for a purpose, which has to be looked at first"
-        return _finding(0.85, f"{why}; {reason}", cites)
+    if (purpose := purpose_of(evidence, reserved)) is not None:
+        reason, shown = purpose
+        return _finding(0.85, f"{why}; {reason}", (*cites, *shown))
     account = evidence.concurrency
     if account is None or account.unreserved - _KEPT_UNRESERVED < _LEAST_HEADROOM * reserved:
         return _finding(
@@ -161,20 +150,6 @@ def _at_account_limit(
         f"{why}; other functions share it, so this is for the account's owner to settle",
         (throttles.id, *_cited_peak(evidence)),
     )
-
-
-def _is_of_purpose(evidence: Evidence) -> bool:
-    """Whether a note or a tag gives the reservation a purpose."""
-    words = [change.note for change in _reservations(evidence)]
-    tags = [f"{key} {value}" for key, value in evidence.configuration.tags.items()]
-    words += [tag for tag in tags if "concurren" in tag.lower()]
-    return _is_one_at_a_time(evidence) or any(_OF_PURPOSE.search(text[:500]) for text in words)
-
-
-def _is_one_at_a_time(evidence: Evidence) -> bool:
-    """Whether one execution is reserved, for runs that must not overlap, and nobody waits."""
-    kinds = {caller.kind for caller in evidence.callers}
-    return evidence.configuration.reserved_concurrency == 1 and not kinds & _IMPATIENT
 
 
 def _longer(evidence: Evidence, throttles: MetricSeries) -> str:
@@ -250,16 +225,8 @@ def _told(peak: float | None) -> str:
     return "an unknown number" if peak is None else f"{peak:.0f}"
 
 
-def _reservations(evidence: Evidence) -> list[RecentChange]:
-    return [
-        change
-        for change in evidence.changes
-        if change.setting("reserved_concurrency") or "Concurrency" in change.event
-    ]
-
-
 def _cited_changes(evidence: Evidence) -> tuple[str, ...]:
-    return tuple(change.id for change in _reservations(evidence)[-1:])
+    return tuple(change.id for change in reservations(evidence)[-1:])
 
 
 def _cited_peak(evidence: Evidence) -> tuple[str, ...]:
@@ -293,7 +260,8 @@ CONCURRENCY_LIMITED = Cause(
     ),
     silence=(
         "More invocations fail than are turned away, or next to none are. No repair where the "
-        "reservation is 0 (switched off), was made for a purpose, is filled by executions that "
+        "reservation is 0 (switched off), was made for a purpose, guards another service whose "
+        "connections are nearly all taken, is filled by executions that "
         "last longer than before, or where the account has nothing to spare."
     ),
     repair=RepairKind.SET_RESERVED_CONCURRENCY,

@@ -10,6 +10,7 @@ from autorepair.causes.cause import Cause, Reach
 from autorepair.causes.levels import is_information
 from autorepair.causes.limits import reports_of, share_of_failures, weighed_down
 from autorepair.causes.onset import CREATION, Onset, onset_with
+from autorepair.causes.slower import slower_since
 from autorepair.causes.troubles import Trouble, trouble_of
 from autorepair.causes.witnesses import is_exception, last_words, words_of
 from autorepair.domain.change import RepairKind
@@ -21,6 +22,7 @@ _HEALTHY = 0.1
 _LEAST_SHARE = 0.2
 _NEARLY_ALL = 0.8
 _MOSTLY = 0.6
+_SLOWER = 0.75
 # What changes the code that runs, in the words of FunctionConfiguration and of the API.
 _CODE_SETTINGS = frozenset(
     {"code_sha256", "layers", "runtime", "package_type", "architecture", "image_uri"}
@@ -47,7 +49,9 @@ class _Move:
 
 
 def _diagnose(evidence: Evidence) -> Finding | None:
-    if not evidence.failures or _is_elsewhere(evidence):
+    if not evidence.failures:
+        return _slower(evidence)
+    if _is_elsewhere(evidence):
         return None
     found = [f for move in _moves(evidence) if (f := _of_move(evidence, move)) is not None]
     if found:
@@ -165,6 +169,34 @@ def _is_on(alias: Alias, move: _Move) -> bool:
     return alias.version == move.bad
 
 
+def _slower(evidence: Evidence) -> Finding | None:
+    """Nothing fails, the alarm is about time, and a version takes several times as long.
+
+    Never so sure that nobody is asked: the longer work may be what was wanted.
+    """
+    if evidence.alarm is None or evidence.alarm.metric_name != "Duration":
+        return None
+    for move in _moves(evidence):
+        need, change = _need(evidence, move), move.change
+        if need is None or change is None:
+            continue
+        found = slower_since(evidence, good=move.good, bad=move.bad, moved_at=change.at)
+        if found is None:
+            continue
+        return Finding(
+            cause=RootCause.BAD_DEPLOYMENT,
+            confidence=_SLOWER,
+            why=(
+                f"alias {move.alias} was moved from version {move.good}, whose calls took "
+                f"{found.before_ms / 1000:.2g} s, to {move.bad}, whose calls take "
+                f"{found.after_ms / 1000:.2g} s from the first on, and nobody else took the time"
+            ),
+            cites=_cites(change, found.calls),
+            need=need,
+        )
+    return None
+
+
 def _in_place(evidence: Evidence) -> Finding | None:
     """Find the change of code, layers or runtime with which the failures began."""
     for change in reversed(evidence.changes):
@@ -206,7 +238,8 @@ BAD_DEPLOYMENT = Cause(
     label=RootCause.BAD_DEPLOYMENT,
     signal=(
         "The failures begin with a new version behind an alias, new code, a new layer or a new "
-        "runtime, and what ran before it was healthy."
+        "runtime, and what ran before it was healthy. Or an alarm on durations, and since an alias "
+        "was moved every call takes several times as long."
     ),
     proof=(
         "Two versions of one function under the same traffic, one that works and one that does "

@@ -25,10 +25,17 @@ _WALL = re.compile(
     rf"\"?\s?[=:]?\s?\"?{_TIME}",
     re.IGNORECASE,
 )
+# Where no clock on the wall is named: "signed in 790ms".
+_SAID_TO_LAST = re.compile(r"\bin (\d{1,9}(?:\.\d{1,9})?)\s?(ms|s|secs?|seconds)\b")
 _PROCESSOR = re.compile(
-    rf"\b(?:cpu|user[_ -]?cpu|process[_ -]?(?:cpu|time)|user[_ -]?time)"
-    rf"(?:[_ -]?(?:total|user|process))?(?:[_ -]?(?:time|used))?"
-    rf"(?:[_ -]?(ms|s|seconds))?\"?\s?[=:]?\s?\"?{_TIME}(?!\s?%)",
+    rf"\b(?:cpu|(?:user|thread|proc)[_. -]?cpu|process[_. -]?(?:cpu|time)|user[_. -]?time|utime)"
+    rf"(?:[_. -]?(?:total|user|process|thread))?(?:[_. -]?(?:time|used|zeit))?"
+    rf"(?:[_. -]?(ms|us|s|seconds))?\"?\s?[=:]?\s?\"?{_TIME}(?!\s?%)",
+    re.IGNORECASE,
+)
+# The figure first: "58 ms cpu", "0.2 s of CPU time".
+_OF_PROCESSOR = re.compile(
+    r"(?<![\w.])(\d{1,9}(?:\.\d{1,9})?)\s?(ms|s|secs?|seconds|us) (?:of )?(?:user )?cpu\b",
     re.IGNORECASE,
 )
 _PERCENT = re.compile(
@@ -110,16 +117,19 @@ def goes_elsewhere(lines: list[LogLine], lasted_ms: float) -> bool:
 def processor_share(message: str) -> float | None:
     """Give the processor's time over the wall's where one line tells both; None elsewhere."""
     text = message[:_LOOKED_AT]
-    wall, cpu = _WALL.search(text), _PROCESSOR.search(text)
-    if wall is None or cpu is None:
+    lasted = _first_ms(text, _WALL, _SAID_TO_LAST)
+    worked = _first_ms(text, _PROCESSOR, _OF_PROCESSOR)
+    if lasted is None or worked is None:
         return None
-    lasted, worked = _ms(wall), _ms(cpu)
     return worked / lasted if 0 < worked < lasted else None
 
 
-def _ms(match: re.Match[str]) -> float:
-    unit = (match[1] or match[3] or "ms").lower()
-    return float(match[2]) * _MS[unit]
+def _first_ms(text: str, named: re.Pattern[str], said: re.Pattern[str]) -> float | None:
+    """Give the milliseconds under a name, or else those that are said in words."""
+    if (match := named.search(text)) is not None:
+        return float(match[2]) * _MS[(match[1] or match[3] or "ms").lower()]
+    told = said.search(text)
+    return None if told is None else float(told[1]) * _MS[told[2].lower()]
 
 
 def is_busy(line: LogLine) -> bool:

@@ -232,7 +232,7 @@ def _cut_while_waiting(evidence: Evidence) -> Finding | None:
         return None
     spent = SpentTime(evidence)
     waited = tuple(i for i in cut if spent.of_others_ms(i)[0] >= (i.duration_ms or 0.0) / 2)
-    swift = tuple(i for i in evidence.invocations if i.status == "success")
+    swift = _comparable(evidence, waited)
     if len(waited) < _LEAST_SHARE * len(cut):
         return None
     usual_ms = spent.typical_ms(swift)
@@ -245,6 +245,21 @@ def _cut_while_waiting(evidence: Evidence) -> Finding | None:
         f"service, which took {usual_ms / 1000:.2g} s in invocations that finished",
         latest(spent.telling(waited)),
     )
+
+
+def _comparable(evidence: Evidence, waited: tuple[Invocation, ...]) -> tuple[Invocation, ...]:
+    """Give what finished and is like those that waited: first calls where these are first calls.
+
+    A first call connects, compiles and fills caches. Where warm calls go well beside first calls
+    that are cut, and hardly a first call is made, there is nothing to compare with.
+    """
+    finished = tuple(i for i in evidence.invocations if i.status == "success")
+    if not waited or any(i.init_ms is None for i in waited):
+        return finished
+    cold = tuple(i for i in finished if i.init_ms is not None)
+    began, ended = waited[0].started_at, waited[-1].started_at
+    beside = [i for i in finished if i.init_ms is None and began <= i.started_at <= ended]
+    return cold if len(cold) >= _FEW or len(beside) >= _FEW else finished
 
 
 def _finding(confidence: float, why: str, cites: tuple[str, ...]) -> Finding:
@@ -269,8 +284,9 @@ DOWNSTREAM_SLOW = Cause(
         "configuration stayed what they were."
     ),
     silence=(
-        "The memory size changed or is full, the time went into the function's own work, the "
-        "service throttles or refuses, or nothing in the log says where the time went."
+        "The memory size changed or is full, the time went into the function's own work, first "
+        "calls of new environments take as long as first calls do, the service throttles or "
+        "refuses, or nothing in the log says where the time went."
     ),
     repair=None,
     runbook="downstream-slow",

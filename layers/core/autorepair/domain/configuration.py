@@ -85,6 +85,8 @@ class FunctionConfiguration(Value):
     last_modified: Instant | None = None
     revision_id: str
     fingerprint: str
+    description: str = ""
+    """What its owner wrote of it: words of others, no part of the fingerprint."""
     tags: dict[str, str] = Field(default_factory=dict)
     reserved_concurrency: int | None = None
     alias_version: str | None = None

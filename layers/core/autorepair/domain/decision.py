@@ -74,6 +74,7 @@ class Decision(Value):
     change: Change | None = None
     refusal: Refusal | None = None
     plan_hash: str | None = None
+    """What an answer names: that of the change, and of a plan made anew one of its own."""
     cost: CostEstimate | None = None
     """What the change adds to the bill, with the steps before it; None without a change."""
     step: int = 1

@@ -12,7 +12,8 @@ from autorepair.domain.masking import Masker
 _WORDS_OF_OTHERS = frozenset(
     {
         "message", "note", "reason", "state_reason", "template", "error_type", "principal",
-        "before", "after", "image_command", "image_entry_point", "tags", "last_result",
+        "before", "after", "image_command", "image_entry_point", "description", "tags",
+        "last_result",
     }
 )  # fmt: skip
 

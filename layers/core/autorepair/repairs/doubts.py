@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autorepair.domain.change import ReservedConcurrencySetting, TimeoutSetting
 from autorepair.domain.decision import RefusalCode
+from autorepair.domain.deliberate import said_deliberate
 from autorepair.repairs.case import Case, Doubt
 from autorepair.repairs.cost import unknown_cost
 from autorepair.repairs.deployment import changed_since_evidence, recent_deployment
@@ -40,11 +41,20 @@ def _unseen_headroom(case: Case) -> str | None:
     )
 
 
+def _of_purpose(case: Case) -> str | None:
+    """What an owner set on purpose is changed by somebody who knows the purpose."""
+    told = said_deliberate(case.configuration)
+    if told is None:
+        return None
+    return f"{told}, so somebody who knows what its settings are meant for decides"
+
+
 DOUBTS: tuple[tuple[Doubt, RefusalCode], ...] = (
     (_storm, RefusalCode.BREAKER),
     (changed_since_evidence, RefusalCode.RECENT_DEPLOYMENT),
     (recent_deployment, RefusalCode.RECENT_DEPLOYMENT),
     (unknown_edge, RefusalCode.PRODUCT_VARIANT),
+    (_of_purpose, RefusalCode.DELIBERATE_LIMIT),
     (_unseen_callers, RefusalCode.CALLER_LIMIT),
     (_unseen_headroom, RefusalCode.NO_HEADROOM),
     (unknown_cost, RefusalCode.ADDED_COST),

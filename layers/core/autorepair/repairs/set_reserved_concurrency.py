@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from autorepair.domain.change import Change, RepairKind, ReservedConcurrencySetting
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.decision import Refusal, RefusalCode
+from autorepair.domain.deliberate import said_deliberate
 from autorepair.domain.diagnosis import ConcurrencyNeed, Diagnosis, RootCause
 from autorepair.domain.evidence import AccountConcurrency
 from autorepair.domain.policy import Policy
@@ -49,6 +50,8 @@ def plan_reserved_concurrency(
         return refused(RefusalCode.NOT_REPAIRABLE, "nothing tells how many executions are needed")
     if (refusal := _unfit(present, need)) is not None or present is None:
         return refusal or _unreserved()
+    if (told := said_deliberate(configuration)) is not None:
+        return refused(RefusalCode.DELIBERATE_LIMIT, f"{told}: ask whoever set the reservation")
     bound = _bound(present, policy, surroundings.account)
     if bound.executions < max(need.executions * _LEAST_ROOM, present + 1):
         return refused(
