@@ -118,6 +118,35 @@ def test_a_revision_that_keeps_moving_is_given_up(
     scripted.ends()
 
 
+def test_a_write_that_was_sent_twice_is_found_however_late_readings_show_it(
+    account: Account, scripted: ScriptedLambda
+) -> None:
+    scripted.reads(RevisionId="r1").fails(
+        "update_function_configuration", "PreconditionFailedException", status=412
+    )
+    for _ in range(4):
+        scripted.reads(RevisionId="r1")
+    scripted.reads(RevisionId="r2", Timeout=10).describes()
+
+    assert scripted.functions.apply(to_timeout(account)).timeout_s == 10
+    assert scripted.slept == [0.25, 0.5, 1.0, 2.0]
+    scripted.ends()
+
+
+def test_a_revision_that_is_refused_and_shown_all_the_same_may_hide_a_write(
+    account: Account, scripted: ScriptedLambda
+) -> None:
+    scripted.reads(RevisionId="r1").fails(
+        "update_function_configuration", "PreconditionFailedException", status=412
+    )
+    for _ in range(5):
+        scripted.reads(RevisionId="r1")
+
+    with pytest.raises(TransientServiceError, match="refuses the revision"):
+        scripted.functions.apply(to_timeout(account))
+    scripted.ends()
+
+
 def test_an_update_that_somebody_else_began_is_waited_for(
     account: Account, scripted: ScriptedLambda
 ) -> None:

@@ -105,7 +105,8 @@ def test_an_incident_that_began_before_the_span_is_listed_whole(
 ) -> None:
     write_incident(trail, "inc-1")
     trail.append(entry("inc-1", RecordKind.INCIDENT_CLOSED, at=NOW, outcome="expired"))
-    (one,) = json.loads(run("incidents", "--since", "5m", "--json").output)
+    lately = (NOW - timedelta(minutes=5)).isoformat()
+    (one,) = json.loads(run("incidents", "--since", lately, "--json").output)
     assert (one["root_cause"], one["outcome"]) == ("timeout_too_low", "expired")
 
 

@@ -21,6 +21,7 @@ from autorepair.domain.errors import (
 from autorepair.domain.incident import Target
 from autorepair.domain.ledger import AccountLedger, Ledger
 from autorepair.domain.pause import Pause
+from autorepair.domain.watched import WATCHED_FOR
 
 
 @pytest.fixture
@@ -132,13 +133,13 @@ def test_a_ledger_that_cannot_be_read_lets_nothing_through(
         ledger.update(TARGET, as_it_is)
 
 
-def test_what_was_booked_outlives_the_week_that_it_counts(
+def test_what_was_booked_outlives_the_time_in_which_the_repair_is_watched(
     account: Account, ledger: DynamoRepairLedger
 ) -> None:
     book(ledger, "orders", "inc-1")
     (one, other) = account.clients.dynamodb.scan(TableName=STATE_TABLE)["Items"]
-    week = (NOW + timedelta(days=7)).timestamp()
-    assert min(int(one["expires_at"]["N"]), int(other["expires_at"]["N"])) > week
+    over = (NOW + WATCHED_FOR).timestamp()
+    assert min(int(one["expires_at"]["N"]), int(other["expires_at"]["N"])) > over
 
 
 def test_a_pause_tells_who_since_when_why_and_until_when(account: Account) -> None:

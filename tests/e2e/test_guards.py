@@ -21,9 +21,11 @@ def lab() -> Iterator[Lab]:
         yield running
 
 
-def admitted(lab: Lab, kind: str, name: str, **policy: object) -> Patient:
+def admitted(
+    lab: Lab, kind: str, name: str, other: dict[str, Any] | None = None, **policy: object
+) -> Patient:
     plain = read_patient(PROJECT / "lab" / "patients" / kind)
-    patient = plain.model_copy(update={"name": name, "policy": policy})
+    patient = plain.model_copy(update={"name": name, "policy": policy, **(other or {})})
     lab.ward.admit(patient)
     return patient
 
@@ -77,12 +79,31 @@ def test_what_was_put_back_by_a_person_is_escalated_with_its_history(lab: Lab) -
     assert str(first.incident) in refusal["why"]
 
 
-def test_a_second_repair_of_a_function_waits_for_the_cooldown(lab: Lab) -> None:
-    patient = admitted(lab, "slow-invoice", "cooling-invoice", limits={"cooldown_s": 3600})
+SLOWER_WITH_LESS_MEMORY = """
+import os
+import time
+
+SECONDS = 0.7 * 512 / int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])
+
+
+def handler(event, context):
+    for page in range(1, event["pages"] + 1):
+        time.sleep(SECONDS)
+        print(f"rendered page {page} of {event['pages']} of invoice {event['invoice']}")
+    return event["pages"]
+"""
+
+
+def test_a_second_repair_of_a_function_waits_for_the_cooldown(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(SLOWER_WITH_LESS_MEMORY)
+    slow = {"folder": tmp_path, "memory_mb": 512}
+    patient = admitted(lab, "slow-invoice", "cooling-invoice", slow, limits={"cooldown_s": 3600})
     first = lab.ward.run(patient.name)
     assert first.outcome == "repaired", first
-    # Another value than before the repair: not put back, but short again.
-    lab.clients.lambda_.update_function_configuration(FunctionName=patient.function_name, Timeout=1)
+    # Nothing of the repair is put back, and yet its time is too short again.
+    lab.clients.lambda_.update_function_configuration(
+        FunctionName=patient.function_name, MemorySize=256
+    )
     again = lab.ward.run(patient.name)
     assert (again.outcome, again.before == again.after) == ("escalated", True), again
     refusal = decision_of(lab, again)["refusal"]

@@ -188,12 +188,13 @@ class FakeRoles:
 
 class FakeConcurrency:
     def __init__(self) -> None:
+        self.unreserved = 900
         self.error: Exception | None = None
 
     def of_account(self) -> AccountConcurrency:
         if self.error is not None:
             raise self.error
-        return AccountConcurrency(limit=1000, unreserved=900)
+        return AccountConcurrency(limit=1000, unreserved=self.unreserved)
 
 
 class FakeKnownConfig:

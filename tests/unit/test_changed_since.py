@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from autorepair.domain.change import (
@@ -17,7 +19,13 @@ from autorepair.domain.changed_since import changed_since
 from autorepair.domain.circumstances import ChangedSince
 from autorepair.domain.configuration import VariableDigest
 from autorepair.domain.decision import Decision, RefusalCode
+from autorepair.domain.masked_evidence import masked
+from autorepair.domain.masking import Masker
 from autorepair.domain.verification import Verdict
+from autorepair.steps.collect_metrics_and_logs import (
+    CollectMetricsAndLogsInput,
+    collect_metrics_and_logs,
+)
 from autorepair.steps.determine_action import DetermineActionInput, determine_action
 from unit.builders import (
     AUTO,
@@ -26,10 +34,13 @@ from unit.builders import (
     TARGET,
     applied,
     decision,
+    evidence,
     kept,
+    slow_invocations,
     verification,
 )
-from unit.fakes import FakeFunctions, FakePolicies, World, configuration
+from unit.fakes import NOW, FakeFunctions, FakePolicies, World, configuration
+from unit.logbook import QUIET
 
 SEEN = configuration()
 SHORT = verification(verdict=Verdict.STILL_SHORT, next="step")
@@ -144,3 +155,28 @@ def test_code_that_comes_between_two_steps_is_asked_about_as_well() -> None:
     assert told(decided({"timeout_s": 6}, **further)) == ("apply", None)
     asked = decided({"timeout_s": 6, "code_sha256": "code-2"}, **further)
     assert told(asked) == ("ask", RefusalCode.RECENT_DEPLOYMENT)
+
+
+def test_code_that_came_after_the_failures_and_before_the_evidence_is_asked_about() -> None:
+    mended_at = NOW - timedelta(minutes=2)
+    here = configuration(code_sha256="code-2", last_modified=mended_at)
+    world = World(functions=FakeFunctions(here), policies=FakePolicies(AUTO))
+    world.logs.invocations = slow_invocations()
+    seen = collect_metrics_and_logs(CollectMetricsAndLogsInput(incident=INCIDENT), world.ports)
+    seen = seen.model_copy(update={"traffic": QUIET})
+    given = DetermineActionInput(incident=INCIDENT, evidence=seen, diagnosis=DIAGNOSIS)
+    decision_ = determine_action(given, world.ports)
+    assert told(decision_) == ("ask", RefusalCode.RECENT_DEPLOYMENT)
+    assert "after the trouble had begun" in decision_.reason
+
+
+def test_a_secret_in_the_command_of_an_image_is_no_change_for_being_masked() -> None:
+    secret = ("app.handler", "--password=hunter2hunter")
+    found = configuration(package_type="Image", image_command=secret)
+    stored = masked(evidence(configured=found), Masker(b"a key")).configuration
+    assert stored.image_command != secret
+    assert changed_since(stored, found, None) is None
+    other = found.model_copy(update={"image_command": ("app.other", secret[1])})
+    assert changed_since(stored, other, None) == ChangedSince(
+        told="its image's command", is_code=True
+    )

@@ -25,6 +25,7 @@ def ago(minutes: float) -> datetime:
 
 
 LATELY = ago(20)
+SINCE = ago(-1)
 BEFORE = (ago(30),)
 
 
@@ -75,22 +76,68 @@ def test_a_change_of_what_is_run_in_the_hour_before_is_a_recent_deployment(
     assert "by ci at" in deployment.told
 
 
-def test_what_was_changed_earlier_or_after_the_first_failure_is_none() -> None:
-    for at in (ago(61), ago(-1)):
-        assert recent_deployment(seen(changed("UpdateFunctionCode", at=at))) is None
+def test_what_was_changed_earlier_than_an_hour_before_is_none() -> None:
+    assert recent_deployment(seen(changed("UpdateFunctionCode", at=ago(61)))) is None
+    assert not found(changed("UpdateFunctionCode", at=ago(60))).is_since
 
 
-def test_without_a_failure_nothing_came_before_it() -> None:
-    nothing_failed = evidence(invocation("success", at=ago(1)))
-    assert recent_deployment(nothing_failed) is None
+@pytest.mark.parametrize(
+    "change",
+    [
+        changed("UpdateFunctionCode", at=SINCE),
+        changed(at=SINCE, settings=setting("timeout_s", 3, 30).settings),
+        changed(at=SINCE, settings=setting("memory_mb", 128, 256).settings),
+        changed(at=SINCE, writes_environment=True),
+        changed("modified", at=SINCE, source="configuration"),
+        changed(
+            "UpdateAlias",
+            at=SINCE,
+            alias="live",
+            settings=setting("function_version", 7, 8).settings,
+        ),
+        changed("CreateFunction", at=SINCE, settings=setting("code_sha256", None, "a").settings),
+    ],
+)
+@pytest.mark.parametrize("worked_at", [BEFORE, ()], ids=["worked before", "never worked"])
+def test_whatever_others_changed_after_the_first_failure_may_have_mended_it(
+    change: RecentChange, worked_at: tuple[datetime, ...]
+) -> None:
+    deployment = found(change, worked_at=worked_at)
+    assert (deployment.at, deployment.is_since) == (SINCE, True)
+
+
+def test_what_came_since_is_told_before_what_came_right_before() -> None:
+    both = found(changed("UpdateFunctionCode"), setting("timeout_s", 30, 3), changed(at=SINCE))
+    assert not both.is_since, "nothing is known to have been changed since"
+    both = found(changed("UpdateFunctionCode"), changed("UpdateFunctionCode", at=SINCE))
+    assert (both.at, both.is_since, both.is_code) == (SINCE, True, True)
+
+
+@pytest.mark.parametrize("minutes", [1, -1])
+def test_where_no_call_failed_what_came_in_the_time_looked_at_may_have_mended_it(
+    minutes: float,
+) -> None:
+    start = NOW - timedelta(minutes=15)
+    release = changed("UpdateFunctionCode", at=start + timedelta(minutes=minutes))
+    slow = evidence(invocation("success", at=ago(1))).model_copy(update={"changes": (release,)})
+    assert slow.window_start == start
+    deployment = recent_deployment(slow)
+    assert (deployment is not None and deployment.is_since) == (minutes > 0)
+
+
+def test_where_no_call_failed_making_the_function_is_none_either() -> None:
+    made = changed("CreateFunction", at=ago(5), settings=setting("code_sha256", None, "a").settings)
+    slow = evidence(invocation("success", at=ago(1)))
+    assert made.at > slow.window_start
+    assert recent_deployment(slow.model_copy(update={"changes": (made,)})) is None
 
 
 def test_what_the_service_itself_changed_is_none() -> None:
-    own = changed(
-        "UpdateFunctionConfiguration", is_own=True, settings=setting("timeout_s", 3, 6).settings
-    )
-    since = changed(id="change:since-before_change", settings=setting("timeout_s", 3, 6).settings)
-    assert recent_deployment(seen(own, since)) is None
+    raised = setting("timeout_s", 3, 6).settings
+    for at in (LATELY, SINCE):
+        own = changed("UpdateFunctionConfiguration", at=at, is_own=True, settings=raised)
+        since = changed(id="change:since-before_change", at=at, settings=raised)
+        assert recent_deployment(seen(own, since)) is None
 
 
 def test_making_a_function_is_none_and_neither_is_what_is_done_before_it_first_works() -> None:

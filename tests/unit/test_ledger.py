@@ -5,11 +5,17 @@ from datetime import datetime, timedelta
 import pytest
 
 from autorepair.domain.change import (
+    Absent,
+    AliasSetting,
     Change,
     ChangeRecord,
+    DeclaredSource,
+    EnvironmentSetting,
     MemorySetting,
+    SealedValue,
     Setting,
     TimeoutSetting,
+    VariableSource,
 )
 from autorepair.domain.decision import RefusalCode
 from autorepair.domain.diagnosis import RootCause
@@ -158,13 +164,96 @@ def test_what_somebody_put_back_is_not_repaired_again(status: str) -> None:
 
 @pytest.mark.parametrize(
     ("earlier", "status"),
-    [(change(3, 6), "rolled_back"), (change(2, 6), "kept"), (memory(128, 256), "kept")],
+    [
+        (change(3, 6), "rolled_back"),
+        (change(2, 3), "kept"),
+        (change(1, 2), "kept"),
+        (memory(128, 256), "kept"),
+    ],
+    ids=["taken back by the service", "where the repair left it", "beyond it", "another setting"],
 )
-def test_what_the_service_took_back_itself_or_has_another_value_was_not_put_back(
+def test_what_the_service_took_back_itself_or_is_not_short_of_the_repair_was_not_put_back(
     earlier: Change, status: str
 ) -> None:
     past = history(("inc-1", earlier, ago(days=2)), **{"1": status})
     assert code_of(past, plan=change(3, 6)) is None
+
+
+def test_what_somebody_put_back_some_of_the_way_is_not_repaired_again() -> None:
+    past = history(("inc-1", change(3, 12), ago(days=2)), **{"1": "kept"})
+    assert code_of(past, plan=change(5, 10)) is RefusalCode.PUT_BACK
+    assert code_of(past, plan=change(11, 22)) is RefusalCode.PUT_BACK
+    assert code_of(past, plan=change(12, 24)) is None
+
+
+def test_a_repair_that_was_put_back_is_known_as_long_as_it_is_watched() -> None:
+    refusal = too_often(change(), FREE, history(("i", change(), ago(days=89))), NOW)
+    assert refusal is None, "its end is not known"
+    for days, code in ((8, RefusalCode.PUT_BACK), (89, RefusalCode.PUT_BACK), (90, None)):
+        past = history(("inc-1", change(3, 6), ago(days=days)), **{"1": "kept"})
+        assert code_of(past) is code, days
+    past = history(("inc-1", change(3, 6), ago(days=8)), **{"1": "kept"})
+    refusal = too_often(change(), FREE, past, NOW)
+    assert refusal is not None
+    assert refusal.allowed_at == NOW + timedelta(days=82)
+
+
+def test_a_repair_of_another_kind_in_between_or_one_taken_back_hides_nothing() -> None:
+    one, two = ("inc-1", change(3, 6), ago(days=20)), ("inc-2", memory(128, 256), ago(days=9))
+    three = ("inc-3", change(6, 12), ago(days=8))
+    ends = {"1": "kept", "2": "kept", "3": "rolled_back"}
+    assert code_of(history(one, two, three, **ends)) is RefusalCode.PUT_BACK
+
+
+def test_of_a_further_step_that_was_never_written_nothing_can_be_put_back() -> None:
+    past = history(("inc-1", change(3, 6), ago(days=3)), **{"1": "kept"})
+    booked = past.ledger.booked(change(6, 12), "inc-1", ago(days=2))
+    assert code_of(past.model_copy(update={"ledger": booked}), plan=change(6, 12)) is None
+
+
+def variable(before: VariableSource, after: VariableSource, *names: str) -> Change:
+    return resized(
+        EnvironmentSetting(variables=dict.fromkeys(names or ("TABLE",), before)),
+        EnvironmentSetting(variables=dict.fromkeys(names or ("TABLE",), after)),
+    )
+
+
+NONE, DECLARED = Absent(), DeclaredSource()
+ONE, OTHER = SealedValue(snapshot_id="f1"), SealedValue(snapshot_id="f2")
+
+
+@pytest.mark.parametrize(
+    ("earlier", "plan", "code"),
+    [
+        (variable(NONE, DECLARED), variable(NONE, DECLARED), RefusalCode.PUT_BACK),
+        (variable(NONE, DECLARED, "TABLE", "B"), variable(NONE, DECLARED), RefusalCode.PUT_BACK),
+        (variable(ONE, NONE), variable(OTHER, NONE), RefusalCode.PUT_BACK),
+        (variable(ONE, DECLARED), variable(ONE, DECLARED), RefusalCode.PUT_BACK),
+        (variable(ONE, DECLARED), variable(OTHER, DECLARED), None),
+        (variable(NONE, DECLARED, "B"), variable(NONE, DECLARED), None),
+    ],
+    ids=["lost again", "one of two lost", "in again", "as it was", "another value", "another"],
+)
+def test_a_variable_that_somebody_put_back_is_not_set_again(
+    earlier: Change, plan: Change, code: RefusalCode | None
+) -> None:
+    past = history(("inc-1", earlier, ago(days=30)), **{"1": "kept"})
+    assert code_of(past, plan=plan) is code
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"), [("8", RefusalCode.PUT_BACK), ("9", None)], ids=["the same", "a new one"]
+)
+def test_a_version_that_somebody_went_back_to_is_not_taken_back_again(
+    bad: str, code: RefusalCode | None
+) -> None:
+    def back(version: str) -> Change:
+        return resized(
+            AliasSetting(alias="live", version=version), AliasSetting(alias="live", version="7")
+        )
+
+    past = history(("inc-1", back("8"), ago(days=30)), **{"1": "kept"})
+    assert code_of(past, plan=back(bad)) is code
 
 
 def test_a_repair_whose_end_is_not_known_is_not_taken_for_put_back() -> None:

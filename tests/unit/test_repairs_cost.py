@@ -198,19 +198,25 @@ def test_where_nothing_is_cut_off_nothing_runs_longer() -> None:
     assert told(decided(LONGER, spared, configuration=full)) == ("apply", None)
 
 
-def test_a_reservation_with_unknown_traffic_asks() -> None:
-    unknown = BUSY.model_copy(
-        update={"peak_concurrency": None, "peak_per_s": None, "mean_ms": None}
-    )
-    decision = decided(LONGER, unknown, configuration=configured(reserved_concurrency=30))
+UNKNOWN = BUSY.model_copy(update={"peak_concurrency": None, "peak_per_s": None, "mean_ms": None})
+
+
+@pytest.mark.parametrize(
+    ("reserved", "room"), [(30, "the 30 that are reserved"), (None, "than the account has left")]
+)
+def test_a_longer_timeout_with_unknown_traffic_asks(reserved: int | None, room: str) -> None:
+    here = configured(reserved_concurrency=reserved)
+    decision = decided(LONGER, UNKNOWN, configuration=here)
     assert told(decision) == ("ask", RefusalCode.NO_HEADROOM)
-    assert "the 30 that are reserved" in decision.reason
-    assert told(decided(LONGER, unknown)) == ("apply", None)
+    assert room in decision.reason
     named = EnvironmentSetting(variables={"TABLE": DeclaredSource()})
-    environment = decided(
-        (named, named), unknown, configuration=configured(reserved_concurrency=30)
-    )
-    assert told(environment) == ("apply", None)
+    assert told(decided((named, named), UNKNOWN, configuration=here)) == ("apply", None)
+
+
+@pytest.mark.parametrize("figure", ["peak_per_s", "peak_concurrency"])
+def test_half_of_the_figures_are_too_few_to_tell_the_room(figure: str) -> None:
+    half = BUSY.model_copy(update={figure: None, "mean_ms": None})
+    assert told(decided(LONGER, half)) == ("ask", RefusalCode.NO_HEADROOM)
 
 
 def test_an_account_that_cannot_be_read_asks_unless_the_function_has_its_own_reservation() -> None:

@@ -89,6 +89,31 @@ def test_who_changed_the_variable_an_hour_ago_is_asked_before_it_is_set() -> Non
     assert told(decided(LONGER, recent=written)) == ("apply", None)
 
 
+@pytest.mark.parametrize("mended", [RELEASED, configured_lately()], ids=["code", "settings"])
+@pytest.mark.parametrize("planned", [LONGER, LARGER, setting("APP_MODE")])
+def test_a_function_that_was_changed_after_it_failed_is_asked_about(
+    planned: Change, mended: RecentDeployment
+) -> None:
+    decision = decided(planned, recent=mended.model_copy(update={"is_since": True}))
+    assert told(decision) == ("ask", RefusalCode.RECENT_DEPLOYMENT)
+    assert "may be mended by that" in decision.reason
+    assert "UpdateFunctionCode by ci" in decision.reason
+
+
+@pytest.mark.parametrize("cause", BY_A_DEPLOYMENT)
+def test_what_a_deployment_broke_is_left_to_the_change_that_came_after_the_failures(
+    cause: RootCause,
+) -> None:
+    mended = RELEASED.model_copy(update={"is_since": True})
+    decision = decided(diagnosis=diagnosed(cause), recent=mended)
+    assert told(decision) == ("decline", RefusalCode.RECENT_DEPLOYMENT)
+    assert "see first whether that helped" in decision.reason
+    assert told(decided(BACK, diagnosis=diagnosed(RootCause.BAD_DEPLOYMENT), recent=mended)) == (
+        "apply",
+        None,
+    )
+
+
 CODE_SINCE = Circumstances(changed_since=ChangedSince(told="its code", is_code=True))
 MEMORY_SINCE = Circumstances(changed_since=ChangedSince(told="its memory", is_code=False))
 

@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 
 from autorepair.domain.audit import RecordKind
+from autorepair.domain.change import AliasMove, AliasSetting, Change
 from autorepair.domain.errors import AccessDeniedError, TransientServiceError
 from autorepair.domain.incident import Alarm, Incident
 from autorepair.steps.alarm_standing import obstacle_to_a_write, silenced_by
 from autorepair.steps.recording import record
-from unit.builders import INCIDENT
+from unit.builders import INCIDENT, TARGET, change
 from unit.fakes import NOW, World
 
 
@@ -16,18 +17,19 @@ def alarm(name: str, **facts: object) -> Alarm:
     return plain.model_copy(update=facts)
 
 
-def raised_by(first: Alarm | None) -> Incident:
-    return INCIDENT.model_copy(update={"alarm": first})
+def raised_by(first: Alarm | None, qualifier: str | None = None) -> Incident:
+    target = TARGET.model_copy(update={"qualifier": qualifier})
+    return INCIDENT.model_copy(update={"alarm": first, "target": target})
 
 
-def join(world: World, joining: Alarm) -> None:
+def join(world: World, joining: Alarm, **data: object) -> None:
     record(
         world.ports,
         INCIDENT,
         key=f"joined/{joining.name}",
         kind=RecordKind.ALARM_JOINED,
         summary="joined",
-        data={"alarm": joining.as_json()},
+        data={"alarm": joining.as_json(), **data},
     )
 
 
@@ -131,3 +133,52 @@ def test_a_record_that_holds_no_alarm_is_passed_over() -> None:
     record(world.ports, INCIDENT, key="odd", kind=RecordKind.ALARM_JOINED, summary="joined")
     obstacle = obstacle_to_a_write(raised_by(alarm("errors")), world.ports)
     assert obstacle is not None
+
+
+MOVES_LIVE = change().model_copy(update={"release": AliasMove(alias="live", former="7")})
+TURNS_LIVE_BACK = change().model_copy(
+    update={
+        "before": AliasSetting(alias="live", version="7"),
+        "after": AliasSetting(alias="live", version="6"),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("of", "moving"),
+    [("live", None), ("live", MOVES_LIVE), (None, MOVES_LIVE), (None, TURNS_LIVE_BACK)],
+)
+@pytest.mark.parametrize("other", ["beta", "$LATEST"])
+def test_an_alarm_of_another_alias_does_not_keep_an_incident_going(
+    of: str | None, moving: Change | None, other: str
+) -> None:
+    world = World()
+    world.alarms.recovered.add("errors")
+    join(world, alarm("others"), qualifier=other)
+    obstacle = obstacle_to_a_write(raised_by(alarm("errors"), of), world.ports, change=moving)
+    assert obstacle is not None
+    assert obstacle.status == "recovered"
+
+
+@pytest.mark.parametrize("data", [{"qualifier": "live"}, {"qualifier": None}, {}])
+def test_an_alarm_of_the_same_alias_or_of_the_whole_function_does(data: dict[str, object]) -> None:
+    world = World()
+    world.alarms.recovered.add("errors")
+    join(world, alarm("throttles"), **data)
+    incident = raised_by(alarm("errors"), "live")
+    assert obstacle_to_a_write(incident, world.ports, change=MOVES_LIVE) is None
+
+
+def test_what_is_changed_for_the_whole_function_goes_by_the_alarms_of_every_alias() -> None:
+    world = World()
+    world.alarms.recovered.add("errors")
+    join(world, alarm("throttles"), qualifier="beta")
+    incident = raised_by(alarm("errors"))
+    assert obstacle_to_a_write(incident, world.ports, change=change()) is None
+
+
+def test_an_alarm_of_another_alias_does_not_speak_for_one_that_is_silenced() -> None:
+    world = World()
+    join(world, alarm("others"), qualifier="beta")
+    muted = raised_by(alarm("errors", silenced_by="a rule"), "live")
+    assert silenced_by(muted, world.ports) == "a rule"

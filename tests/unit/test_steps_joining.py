@@ -47,6 +47,14 @@ def test_people_are_told_of_an_alarm_after_a_change_once_an_incident() -> None:
     assert world.kinds(INCIDENT) == [joined, told, joined]
 
 
+def test_it_is_recorded_which_alias_the_alarm_is_of() -> None:
+    world = world_with(None)
+    beta = INCIDENT.subject.model_copy(update={"qualifier": "beta"})
+    join(joining().model_copy(update={"target": beta}), INCIDENT.id, world.ports)
+    (joined,) = world.audit.chain_of(INCIDENT.id)
+    assert joined.entry.data["qualifier"] == "beta"
+
+
 @pytest.mark.parametrize(
     "record",
     [

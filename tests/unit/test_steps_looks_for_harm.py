@@ -17,7 +17,7 @@ from autorepair.domain.verification import Verdict, Verification
 from autorepair.steps.verify_repair import VerifyRepairInput, verify_repair
 from autorepair.steps.watch_window import first_wait_s, window_s
 from unit.aftermath import world_after
-from unit.builders import DIAGNOSIS, INCIDENT, applied, auto, change, evidence, invocations
+from unit.builders import ALARM, DIAGNOSIS, INCIDENT, applied, auto, change, evidence, invocations
 from unit.fakes import NOW, FakeFunctions, World, configuration, summary_of
 
 HOUR = 3600
@@ -91,6 +91,7 @@ class Watched:
 
 def watched(*traffic: Invocation, before: Evidence = BEFORE, waited_s: int = 600) -> Watched:
     world = world_after(*traffic, policy=auto(), elapsed_s=0)
+    world.alarms.recovered.add(ALARM.name)
     return Watched(world, before=before, waited_s=waited_s)
 
 

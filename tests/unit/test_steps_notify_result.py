@@ -8,6 +8,7 @@ from autorepair.domain.errors import AccessDeniedError, ConfigurationError, Tran
 from autorepair.domain.incident import Incident, Outcome
 from autorepair.domain.notification import Notification
 from autorepair.steps.notify_result import NotifyResultInput, notify_result
+from autorepair.views.story import story_of
 from unit import failing
 from unit.builders import INCIDENT, applied, course, decision, verification
 from unit.fakes import ARN, World
@@ -92,6 +93,43 @@ def test_a_message_that_can_be_neither_sent_nor_kept_leaves_the_incident_open() 
         notified(world)
     assert ARN in world.state.open_on
     assert world.kinds(INCIDENT) == []
+
+
+@pytest.mark.parametrize(
+    "error", [AccessDeniedError("no dynamodb:PutItem"), ConfigurationError("the item is too large")]
+)
+def test_people_are_told_of_a_repair_that_cannot_be_watched(error: Exception) -> None:
+    world = opened()
+    world.watches.error = error
+    assert notified(world).outcome is Outcome.REPAIRED
+    told = f"what becomes of it is not watched: {error}"
+    (message,) = world.notifier.sent
+    assert told in message.message
+    (closing,) = world.audit.chain_of(INCIDENT.id)
+    assert closing.entry.data["unwatched"] == told
+    assert told in story_of((closing,))[0].facts
+    assert notified(world).outcome is Outcome.REPAIRED
+    assert len(world.notifier.sent) == 1
+
+
+def test_a_watch_that_may_be_kept_a_moment_later_is_tried_again_before_anybody_is_told() -> None:
+    world = opened()
+    world.watches.error = TransientServiceError("throttled")
+    with pytest.raises(TransientServiceError):
+        notified(world)
+    assert world.notifier.sent == []
+    world.watches.error = None
+    notified(world)
+    assert "not watched" not in world.notifier.sent[0].message
+    assert len(world.watches.repairs) == 1
+
+
+def test_a_plan_that_was_only_observed_and_cannot_be_watched_says_so_in_the_record() -> None:
+    world = opened()
+    world.watches.error = ConfigurationError("the item is too large")
+    given = NotifyResultInput.model_validate(course(decision=decision(action="observe")).as_json())
+    assert notify_result(given, world.ports).outcome is Outcome.ESCALATED
+    assert "too large" in world.audit.told()
 
 
 def test_a_bus_that_is_down_does_not_keep_the_incident_open() -> None:

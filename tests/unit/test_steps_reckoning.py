@@ -25,6 +25,7 @@ from unit.builders import (
     decision,
     incident,
     kept,
+    memory_change,
     verification,
 )
 from unit.executing import ASKED, YES, executed, timeout_now, world_under
@@ -153,6 +154,19 @@ def test_what_somebody_put_back_is_escalated() -> None:
     booked = world.ledger.of(ARN).booked(change(3, 6), "inc-1", NOW - timedelta(days=1))
     world.ledger.of_function[ARN] = booked.of_function
     world.state.remembered["inc-1"] = [applied(status="kept")]
+    result = decided(world)
+    assert result.refusal is not None
+    assert (result.action, result.refusal.code) == ("decline", RefusalCode.PUT_BACK)
+
+
+def test_what_was_put_back_is_known_however_much_else_was_repaired_since() -> None:
+    world = world_under(under(cooldown_s=0))
+    ledger = world.ledger.of(ARN).booked(change(3, 6), "inc-1", NOW - timedelta(days=60))
+    world.state.remembered["inc-1"] = [applied(status="kept")]
+    for number in range(2, 9):
+        at = NOW - timedelta(days=7 * (9 - number))
+        ledger = ledger.booked(memory_change(), f"inc-{number}", at)
+    world.ledger.of_function[ARN] = ledger.of_function
     result = decided(world)
     assert result.refusal is not None
     assert (result.action, result.refusal.code) == ("decline", RefusalCode.PUT_BACK)

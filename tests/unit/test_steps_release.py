@@ -10,7 +10,7 @@ import pytest
 from autorepair.domain.change import AliasMove, Change, ChangeRecord, TimeoutSetting
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.decision import Decision, RefusalCode
-from autorepair.domain.errors import AccessDeniedError
+from autorepair.domain.errors import AccessDeniedError, StaleConfigurationError
 from autorepair.domain.evidence import Alias, Evidence, Invocation
 from autorepair.domain.verification import Verdict, Verification
 from autorepair.ports import Releases
@@ -90,6 +90,26 @@ def test_what_a_deployment_took_along_counts_as_overtaken() -> None:
     assert record.change is not None
     assert record.change.leads_to is None
     assert "it is left to them" in record.reason
+
+
+class Unanswered(FakeFunctions):
+    """The alias is moved, and Lambda refuses the very move, since its first answer was lost."""
+
+    def apply(
+        self, change: Change, *, guard: Callable[[], None] = unguarded
+    ) -> FunctionConfiguration:
+        guard()
+        self.applied.append(change)
+        self.somebody_changes(alias_version="8")
+        raise StaleConfigurationError("PreconditionFailedException")
+
+
+def test_a_refused_move_that_left_the_alias_elsewhere_is_not_taken_for_never_written() -> None:
+    world = world_under()
+    world.functions = Unanswered(ON_SEVEN)
+    record = executed(world, decision=DECISION)
+    assert (record.status, record.in_place) == ("applied", PLAN)
+    assert "may have been written" in record.reason
 
 
 def test_what_was_put_back_behind_a_refusal_is_refused_and_not_overtaken() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from autorepair.domain.audit import RecordKind
 from autorepair.domain.change import Change, ChangeRecord
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.errors import (
@@ -64,6 +65,24 @@ def test_a_retry_that_has_only_written_latest_asks_the_guards_again_and_puts_it_
     now = world.functions.by_name[NAME]
     assert (now.timeout_s, now.alias_version) == (3, "7")
     assert remembered_status(world) == status
+
+
+def test_what_is_put_back_is_in_the_record_before_and_after() -> None:
+    world = begun(HALF_MADE)
+    paused(world)
+    record = executed(world, decision=DECISION)
+    ahead, withheld = (one.entry for one in world.audit.chain_of(INCIDENT.id))
+    assert (ahead.kind, withheld.kind) == (RecordKind.ROLLBACK_PLANNED, RecordKind.REPAIR_WITHHELD)
+    assert ahead.data == {"change": PLAN.inverse().as_json()}
+    assert "what was written to $LATEST: restored" in withheld.summary
+    assert record.reason in withheld.summary
+
+
+def test_where_nothing_was_written_nothing_is_said_to_be_put_back() -> None:
+    world = begun(configuration(alias_version="7"))
+    paused(world)
+    assert "$LATEST" not in executed(world, decision=DECISION).reason
+    assert world.kinds(INCIDENT) == [RecordKind.REPAIR_WITHHELD]
 
 
 def test_a_retry_that_has_only_written_latest_goes_on_where_nothing_forbids_it() -> None:

@@ -55,4 +55,3 @@ def test_a_step_that_has_helped_stays_though_the_next_one_fails() -> None:
     remembered = world.state.remembered_change(INCIDENT)
     undo_remembered(remembered, INCIDENT, world.ports, ahead=lambda _: None)
     assert timeout_now(world) == 6
-

@@ -17,6 +17,7 @@ from autorepair.aws.releases import LambdaReleases
 from autorepair.domain.errors import (
     AccessDeniedError,
     StaleConfigurationError,
+    TransientServiceError,
     UpdateFailedError,
     UpdateInProgressError,
 )
@@ -237,6 +238,45 @@ def test_readings_of_the_alias_that_lag_behind_the_move_are_not_believed(stage: 
     shown(stage, "GetAlias", behind)
     done = stage.apply(plan)
     assert (behind, done.release and done.release.published) == ([], "2")
+
+
+def sent_twice(stage: Stage, looks_behind: int) -> list[dict[str, str]]:
+    """The answer to the move is lost: it is sent again and refused, and readings lag behind it."""
+    theirs = stage.lab.client("lambda")
+    before = theirs.get_alias(FunctionName=stage.name, Name="live")
+    shows = {"FunctionVersion": before["FunctionVersion"], "RevisionId": before["RevisionId"]}
+    behind: list[dict[str, str]] = []
+
+    def land() -> None:
+        stage.move(stage.versions[-1])
+        behind.extend([shows] * looks_behind)
+
+    stage.meddle["UpdateAlias"] = land
+    shown(stage, "GetAlias", behind)
+    return behind
+
+
+@pytest.mark.parametrize("looks_behind", [0, 1, 4, 12])
+def test_a_move_that_was_sent_twice_since_its_answer_was_lost_has_been_made(
+    stage: Stage, looks_behind: int
+) -> None:
+    plan = stage.plan()
+    behind = sent_twice(stage, looks_behind)
+    done = stage.apply(plan)
+    assert (behind, done.release and done.release.published) == ([], "2")
+    assert (stage.timeout_s, stage.live_timeout_s) == (AFTER_S, AFTER_S)
+
+
+def test_while_nobody_can_see_whether_the_alias_was_moved_nothing_is_put_back_below_it(
+    stage: Stage,
+) -> None:
+    plan = stage.plan()
+    behind = sent_twice(stage, 99)
+    with pytest.raises(TransientServiceError, match="refuses to move the alias live"):
+        stage.apply(plan)
+    assert (stage.timeout_s, stage.live_timeout_s) == (AFTER_S, AFTER_S)
+    behind.clear()
+    assert stage.apply(plan).release == plan.led(leads_to="", version="2").release
 
 
 def test_an_undo_of_what_was_cut_short_looks_again_before_it_believes_that_nothing_moved(

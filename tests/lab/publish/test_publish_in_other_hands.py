@@ -33,7 +33,8 @@ def test_an_alias_that_a_person_moves_in_between_stays_theirs_and_latest_is_put_
     client.update_alias(FunctionName=stage.name, Name="live", FunctionVersion="3")
     plan = stage.plan()
     stage.meddle[moment] = lambda: stage.move(theirs)
-    with pytest.raises(StaleConfigurationError, match=f"version {theirs}"):
+    told = rf"version {theirs} .*; \$LATEST is as it was before the change$"
+    with pytest.raises(StaleConfigurationError, match=told):
         stage.apply(plan)
     assert (stage.timeout_s, stage.live) == (BEFORE_S, theirs)
 
@@ -45,7 +46,7 @@ def test_what_a_person_writes_to_latest_in_between_is_neither_released_nor_lost(
     plan = stage.plan()
     stage.meddle[moment] = lambda: stage.update(MemorySize=512)
     if moment == "PublishVersion":
-        with pytest.raises(StaleConfigurationError):
+        with pytest.raises(StaleConfigurationError, match=r"LATEST is left to whoever changed it$"):
             stage.apply(plan)
         assert stage.live == "1"
         assert stage.versions == ["1"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from autorepair.aws.digests import Digester
 from autorepair.aws.edits import ConfigurationSetting, Edits
 from autorepair.aws.errors import aws_call
-from autorepair.aws.latest import ATTEMPTS, READ, WRITE, Latest, in_effect
+from autorepair.aws.latest import ATTEMPTS, BELIEVED_AFTER_S, READ, WRITE, Latest, in_effect
 from autorepair.aws.publish import Publisher
 from autorepair.aws.reading import Reading
 from autorepair.aws.settings_beside import SettingsBeside
@@ -39,8 +39,6 @@ _DESCRIBE = frozenset(
     {READ, "lambda:ListTags", "lambda:GetFunctionConcurrency", "kms:GenerateMac"}
     | SettingsBeside.permissions["alias_version"]
 )
-# How long a reading has to go on showing a setting as undone before nothing is written.
-_BELIEVED_AFTER_S = 3.0
 
 
 class LambdaFunctions:
@@ -185,7 +183,7 @@ class LambdaFunctions:
         for _ in range(ATTEMPTS):
             found = self.read(target)
             if change.planned_on is None:
-                found = self._while_holding(after, target, found, for_s=_BELIEVED_AFTER_S)
+                found = self._while_holding(after, target, found, for_s=BELIEVED_AFTER_S)
             if stands_where_led(found, change, before, after):
                 return found
             if not stands_as_planned_on(found, change, before, after):
@@ -197,6 +195,9 @@ class LambdaFunctions:
             found = self.read(target)
             if obstacle is None:
                 return self._after_write_beside(before, after, target, found)
+            if isinstance(obstacle, StaleConfigurationError):
+                # So is refused what was sent twice, since its first answer was lost.
+                found = self._while_holding(before, target, found, for_s=BELIEVED_AFTER_S)
             if holds(found, after):
                 return found
             if isinstance(obstacle, TransientServiceError):

@@ -29,6 +29,8 @@ WRITE = "lambda:UpdateFunctionConfiguration"
 # One for the write, one for a revision that moved when an update settled, one for an update that
 # somebody else began in between.
 ATTEMPTS = 3
+BELIEVED_AFTER_S = 3.0
+"""For so long (seconds) a reading is looked at again that may lag behind a write."""
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.25, 4.0
 
 
@@ -110,14 +112,22 @@ class Latest:
         """Write the edit where `$LATEST` is as planned on; gives the settled reading after it.
 
         ``check`` is shown the reading that the write goes by, and ``guard`` is called right
-        before it; what they raise is raised.
+        before it; what they raise is raised. A write that was sent twice, since its first answer
+        was lost, is refused for its revision: that is looked at until readings show why.
 
         Raises:
+            TransientServiceError: They do not; whether it was written is not known.
             AutoRepairError: As for `Functions.apply`.
         """
         obstacle: AutoRepairError | None = None
+        refused = ""
         for _ in range(ATTEMPTS):
-            reading = self.settled(change.target)
+            reading = self._settled_since(change.target, refused)
+            if reading.revision_id == refused and isinstance(obstacle, StaleConfigurationError):
+                raise TransientServiceError(
+                    f"Lambda refuses the revision of {reading.arn} that it shows; the same call "
+                    "may work a moment later"
+                )
             if edits.stands_where_led(reading):
                 return reading
             edits.require_planned_on(reading)
@@ -127,7 +137,15 @@ class Latest:
                 return self._after_write(reading.revision_id, change, edits)
             if isinstance(obstacle, TransientServiceError):
                 return self._unless_lost(obstacle, change, edits)
+            refused = reading.revision_id
         raise obstacle or StaleConfigurationError(f"{change.target.function_arn} kept moving")
+
+    def _settled_since(self, target: Target, refused: str) -> Reading:
+        """Give the settled reading, for some seconds none of the revision that was refused."""
+        reading, pauses = self.settled(target), self.pauses(BELIEVED_AFTER_S)
+        while reading.revision_id == refused and next(pauses, False):
+            reading = self.settled(target)
+        return reading
 
     def _write(
         self, reading: Reading, edits: Edits, guard: Callable[[], None]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from autorepair.aws.edits import Edits
 from autorepair.aws.errors import AWS_FAILURES, aws_call, translated
-from autorepair.aws.latest import ATTEMPTS, READ, Latest, in_effect
+from autorepair.aws.latest import ATTEMPTS, BELIEVED_AFTER_S, READ, Latest, in_effect
 from autorepair.aws.reading import Reading
 from autorepair.aws.settings_beside import SettingsBeside
 from autorepair.domain.change import AliasMove, AliasSetting, Change
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 _PUBLISH = "lambda:PublishVersion"
 _PROVISIONED = "lambda:ListProvisionedConcurrencyConfigs"
-# How long an alias has to go on showing where it was before an undoing believes that it never left.
-_BELIEVED_AFTER_S = 3.0
 # After these nothing more is tried, so what was written to `$LATEST` must not stay there.
 _FINAL = (AccessDeniedError, ChangeRefusedError, StaleConfigurationError)
 
@@ -83,9 +81,8 @@ class Publisher:
             )
             version = self._published(change, edits, guard)
             self._move(change.target, move, version, guard)
-        except _FINAL:
-            self._put_back(put_back)
-            raise
+        except _FINAL as error:
+            raise type(error)(f"{error}; {self._put_back(put_back)}") from error
         return reading, version
 
     def back(self, change: Change, move: AliasMove, edits: Edits, guard: Guard) -> Reading:
@@ -117,7 +114,7 @@ class Publisher:
     def _back_from_a_cut(
         self, change: Change, move: AliasMove, edits: Edits, guard: Guard
     ) -> Reading:
-        here = self._believed(change.target, move)
+        here = self._off(change.target, move.former, within_s=BELIEVED_AFTER_S)
         if here != move.former:
             reading = self._latest.settled(change.target)
             if not self._is_ours(here, move, edits, reading):
@@ -130,10 +127,10 @@ class Publisher:
     def _where(self, target: Target) -> str | None:
         return self._beside.alias_version(target)
 
-    def _believed(self, target: Target, move: AliasMove) -> str | None:
-        """A reading may lag behind a move whose answer was lost: look for some seconds."""
-        here, pauses = self._where(target), self._latest.pauses(_BELIEVED_AFTER_S)
-        while here == move.former and next(pauses, False):
+    def _off(self, target: Target, version: str, *, within_s: float | None = None) -> str | None:
+        """Look until the alias is off the version, or the time is up: a reading may lag behind."""
+        here, pauses = self._where(target), self._latest.pauses(within_s)
+        while here == version and next(pauses, False):
             here = self._where(target)
         return here
 
@@ -260,44 +257,50 @@ class Publisher:
     def _move_alias(
         self, target: Target, move: AliasMove, start: str, end: str, guard: Guard
     ) -> None:
-        """Move the alias on its own revision, and only from ``start``."""
+        """Move the alias on its own revision, and only from ``start``.
+
+        A revision that is refused may be so because this very move has landed and its answer was
+        lost, and a reading may lag behind that: it is looked at for some seconds.
+        """
         before = AliasSetting(alias=move.alias, version=start)
         after = AliasSetting(alias=move.alias, version=end)
         obstacle: AutoRepairError | None = None
         for _ in range(ATTEMPTS):
             obstacle = self._beside.write(target.function_arn, before, after, guard)
-            here = self._where(target)
             if obstacle is None:
-                self._shown(target, move, start, here)
+                self._shown(target, move, start)
                 return
+            here = self._off(target, start, within_s=BELIEVED_AFTER_S)
             if here == end:
                 return
             if isinstance(obstacle, TransientServiceError):
                 raise obstacle
             if here != start:
                 raise self._elsewhere(target, move, here)
-        raise obstacle or StaleConfigurationError(f"{target.function_arn} kept moving")
+        # Refused, and shown where it was: nobody knows, so nothing is put back below it.
+        raise TransientServiceError(
+            f"Lambda refuses to move the alias {move.alias} of {target.function_arn} and shows it "
+            f"on version {start} still; the same call may work a moment later: {obstacle}"
+        )
 
-    def _shown(self, target: Target, move: AliasMove, start: str, here: str | None) -> None:
+    def _shown(self, target: Target, move: AliasMove, start: str) -> None:
         """Wait until a reading shows the move that Lambda has accepted.
 
         Where somebody has moved it on since, it was made all the same, and is theirs to judge.
         """
-        pauses = self._latest.pauses()
-        while here == start and next(pauses, False):
-            here = self._where(target)
-        if here == start:
+        if self._off(target, start) == start:
             raise TransientServiceError(
                 f"Lambda has moved the alias {move.alias} of {target.function_arn} and shows it "
                 f"on version {start} still; the same call may work a moment later"
             )
 
-    def _put_back(self, put_back: Callable[[], object]) -> None:
-        """Restore `$LATEST`, unless it is somebody else's by now, or was never written."""
+    def _put_back(self, put_back: Callable[[], object]) -> str:
+        """Restore `$LATEST`, unless it is somebody else's by now; says where that leaves it."""
         try:
             put_back()
         except StaleConfigurationError:
-            return
+            return "$LATEST is left to whoever changed it"
+        return "$LATEST is as it was before the change"
 
 
 def provisioned(client: LambdaClient, function_arn: str) -> frozenset[str]:

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from autorepair.aws.errors import aws_call, code_of
 from autorepair.domain.errors import ConfigurationError, TransientServiceError
 from autorepair.domain.incident import Target
-from autorepair.domain.ledger import REMEMBERED, AccountLedger, Booking, Ledger
+from autorepair.domain.ledger import KEPT_FOR, AccountLedger, Booking, Ledger
 from autorepair.ports import Clock
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 
-_KEPT_FOR = REMEMBERED + timedelta(days=1)
+_KEPT_FOR = KEPT_FOR + timedelta(days=1)
 _ATTEMPTS = 30
 _LONGEST_PAUSE_S = 0.2
 _ACCOUNT: dict[str, AttributeValueTypeDef] = {"pk": {"S": "repairs"}, "sk": {"S": "account"}}

@@ -12,6 +12,7 @@ from autorepair.domain.change import (
 )
 from autorepair.domain.circumstances import ChangedSince
 from autorepair.domain.configuration import FunctionConfiguration
+from autorepair.domain.masking import blanked
 
 # Fields of FunctionConfiguration, in words: what is run, and what it is run with.
 _CODE = {
@@ -63,7 +64,12 @@ def changed_since(
 
 
 def _differs(field: str, seen: FunctionConfiguration, now: FunctionConfiguration) -> bool:
-    return bool(getattr(seen, field) != getattr(now, field))
+    return bool(_readable(getattr(seen, field)) != _readable(getattr(now, field)))
+
+
+def _readable(value: object) -> object:
+    """Leave the secrets out of what others wrote: in the evidence they are masked."""
+    return [blanked(str(part)) for part in value] if isinstance(value, tuple) else value
 
 
 def _variables(

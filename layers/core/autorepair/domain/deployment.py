@@ -1,4 +1,4 @@
-"""Deployments of a function: one that is under way, and one that came right before a failure."""
+"""Deployments of a function: one under way, one right before a failure, and one since."""
 
 from __future__ import annotations
 
@@ -51,25 +51,18 @@ class Stack(Value):
 
 
 def recent_deployment(evidence: Evidence) -> RecentDeployment | None:
-    """Find what was deployed in the hour before the failures began; None if nothing was.
+    """Find what was deployed in the hour before the failures began, and since; None if nothing was.
 
     Making the function is no deployment, and neither is what was done to it before it first
     worked: nothing was there to be broken. Nor is a change by this service. A modification of
     which nobody can say (yet) what it changed counts where something had worked before it.
+
+    After the first failure all that others did counts, for it may be what mends the function. Where
+    no call has failed, that is after the beginning of what was looked at.
     """
-    onset = evidence.onset
-    if onset is None:
-        return None
-    made_at = _made_at(evidence)
-    found = [
-        change
-        for change in evidence.changes
-        if change.id in onset.changes
-        and not change.is_own
-        and change.id != _OWN_DIFFERENCE
-        and not _is_part_of_the_making(change, made_at, evidence)
-        and _may_matter(change, evidence)
-    ]
+    others = [c for c in evidence.changes if not c.is_own and c.id != _OWN_DIFFERENCE]
+    since = [change for change in others if _is_since(change, evidence)]
+    found = [*since, *(change for change in others if _is_before(change, evidence))]
     if not found:
         return None
     last = max(found, key=lambda change: change.at)
@@ -77,10 +70,34 @@ def recent_deployment(evidence: Evidence) -> RecentDeployment | None:
         at=last.at,
         told=_told(last)[:_LONGEST_TOLD],
         is_code=any(_is_of_code(change) for change in found),
+        is_since=bool(since),
         settings=tuple(sorted({name for change in found for name in _set_by(change)})),
         variables=tuple(sorted({v.name for change in found for v in change.variables})),
         writes_environment=any(c.writes_environment and not c.variables for c in found),
     )
+
+
+def _is_before(change: RecentChange, evidence: Evidence) -> bool:
+    """Whether it came in the hour before the first failure, and may have brought it."""
+    onset = evidence.onset
+    return onset is not None and change.id in onset.changes and _may_break(change, evidence)
+
+
+def _is_since(change: RecentChange, evidence: Evidence) -> bool:
+    """Whether it came after the first failure, so that what failed is not what is there now."""
+    onset = evidence.onset
+    if onset is None:
+        return change.at > evidence.window_start and _may_break(change, evidence)
+    return change.at > onset.first_failure_at and _says_anything(change)
+
+
+def _may_break(change: RecentChange, evidence: Evidence) -> bool:
+    """Whether something was there to be broken, and this may have done it."""
+    if _is_part_of_the_making(change, _made_at(evidence), evidence):
+        return False
+    if _is_unexplained(change):
+        return _has_worked(evidence, before=change.at)
+    return _says_anything(change)
 
 
 def _made_at(evidence: Evidence) -> datetime | None:
@@ -103,9 +120,8 @@ def _has_worked(evidence: Evidence, *, before: datetime, since: datetime | None 
     )
 
 
-def _may_matter(change: RecentChange, evidence: Evidence) -> bool:
-    if _is_unexplained(change):
-        return _has_worked(evidence, before=change.at)
+def _says_anything(change: RecentChange) -> bool:
+    """Whether it is known to have changed the function, or cannot be said to have left it alone."""
     told = change.settings or change.variables or change.writes_environment
     return bool(told) or _is_of_code(change)
 

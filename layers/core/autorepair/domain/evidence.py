@@ -291,7 +291,7 @@ class Evidence(Value):
 
 
 class RecentDeployment(Value):
-    """What was deployed in the hour before the failures began, all of it taken together."""
+    """What was deployed in the hour before the failures began, and since, taken together."""
 
     at: Instant
     """When the last of it was."""
@@ -299,6 +299,8 @@ class RecentDeployment(Value):
     """What that was, and by whom."""
     is_code: bool
     """Whether it changed what is run, or nobody can say (yet) that it did not."""
+    is_since: bool = False
+    """Whether any of it came after the first failure, so that it may have mended what failed."""
     settings: tuple[str, ...] = ()
     """The settings that were lowered, or set from what is not known; FunctionConfiguration's."""
     variables: tuple[str, ...] = ()

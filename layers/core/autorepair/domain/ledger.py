@@ -12,9 +12,12 @@ from autorepair.domain.diagnosis import RootCause
 from autorepair.domain.pause import Pause
 from autorepair.domain.policy import MAX_REPAIRS_COUNTED, Breaker
 from autorepair.domain.value import Instant, Value
+from autorepair.domain.watched import WATCHED_FOR
 
 REMEMBERED = timedelta(days=7)
 """For how long a repair of a function counts as one that was made before."""
+KEPT_FOR = WATCHED_FOR
+"""For how long it is known what a repair made of a setting: as long as it is looked after."""
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 _MOST_OF_A_FUNCTION = 200
 _MOST_NAMED = 60
@@ -103,7 +106,7 @@ class Ledger(Value):
             written_at=now,
         )
         others = [b for b in self.of_function if b.incident_id != incident_id]
-        kept = [b for b in others if now - b.written_at < REMEMBERED]
+        kept = [b for b in others if now - b.written_at < KEPT_FOR]
         account, name = self.of_account, change.target.function_name
         writes = account.writes
         if all(w.incident_id != incident_id for w in writes):

@@ -12,8 +12,7 @@ from autorepair.domain.secret_formats import known_formats
 from autorepair.domain.secret_patterns import PERSONAL, SECRETS, Pattern
 
 _SHOWN, _CHECK = 8, 4
-MASK = re.compile(r"\[masked-[a-z_]{1,30}-([0-9a-f]{8})([0-9a-f]{4})\]")
-"""What looks like a mask; whether it is one of a key, its last digits tell."""
+_MASK = re.compile(r"\[masked-[a-z_]{1,30}-([0-9a-f]{8})([0-9a-f]{4})\]")
 _ESCAPED = re.compile(r"(?<!\\)((?:\\\\){0,8})\\u00(2[0-9a-f]|3[0-9a-f]|40)", re.IGNORECASE)
 # A second look finds what only stood out once its neighbour was gone; a third never found more.
 _MOST_LOOKS = 3
@@ -53,7 +52,7 @@ class Masker:
 
     def _unmasked(self, text: str) -> list[_Span]:
         """Give what is to be masked, leaving out the masks of this key."""
-        masks = [m.span() for m in MASK.finditer(text) if self._check_of(m[1]) == m[2]]
+        masks = [m.span() for m in _MASK.finditer(text) if self._check_of(m[1]) == m[2]]
         lowered = text.lower()
         secrets = _merged(_around(_secrets(text, lowered), masks))
         taken = sorted([*masks, *((start, stop) for start, stop, _ in secrets)])
@@ -69,6 +68,19 @@ class Masker:
     def _digest(self, value: str) -> str:
         body = value.encode(errors="surrogatepass")
         return hmac.new(self._key, body, hashlib.sha256).hexdigest()
+
+
+_NOBODYS_KEY = b"replaced at once"
+_BLANK = "<secret>"
+
+
+def blanked(text: str) -> str:
+    """Give the text with one word for every secret, whether it is masked already or not.
+
+    So what was stored compares with what was just read. Never raises.
+    """
+    bare = _MASK.sub(_BLANK, text)
+    return _MASK.sub(_BLANK, Masker(_NOBODYS_KEY).mask(bare))
 
 
 def _unescaped(text: str) -> str:

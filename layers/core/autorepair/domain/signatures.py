@@ -10,12 +10,9 @@ from itertools import groupby
 from autorepair.domain.evidence import Invocation, LogLine, Signature
 from autorepair.domain.log_records import read_record
 from autorepair.domain.log_text import plain_text
-from autorepair.domain.masking import MASK, Masker
+from autorepair.domain.masking import blanked
 
 MOST_SIGNATURES = 50
-# What was stored is masked and what was just read is not, and both have to come to one form. The
-# masks are replaced at once, so their key is nobody's.
-_MASKER, _SECRET = Masker(b"of forms"), "<secret>"
 _SEARCHED, _MASKED, _LONGEST = 4_000, 600, 240
 _LINES = 2
 
@@ -64,7 +61,8 @@ def signature_of(message: str) -> str:
 # Failures of one kind mostly say the very same.
 @lru_cache(maxsize=512)
 def _masked(words: str) -> str:
-    words = MASK.sub(_SECRET, _MASKER.mask(MASK.sub(_SECRET, words)))
+    # What was stored is masked and what was just read is not, and both have to come to one form.
+    words = blanked(words)
     for pattern, mask in _MASKS:
         words = pattern.sub(mask, words)
     return words.strip()[:_LONGEST]

@@ -47,6 +47,12 @@ def _recently_deployed(case: Case) -> Refusal | None:
     is_exempt = case.change.kind is RepairKind.ROLLBACK_VERSION
     if recent is None or is_exempt or case.diagnosis.root_cause not in _OF_A_DEPLOYMENT:
         return None
+    if recent.is_since:
+        return refused(
+            RefusalCode.RECENT_DEPLOYMENT,
+            f"the function was changed after it had begun to fail ({recent.told}), so no setting "
+            "is changed: see first whether that helped",
+        )
     return refused(
         RefusalCode.RECENT_DEPLOYMENT,
         f"a deployment came right before the failures ({recent.told}) and is what broke the "
@@ -103,13 +109,18 @@ def changed_since_evidence(case: Case) -> str | None:
 
 
 def recent_deployment(case: Case) -> str | None:
-    """Give the doubt about a function that was deployed, or set like this, right before it failed.
+    """Give the doubt about a function that was changed since it failed, or right before.
 
     A version is taken back for that very reason, so that follows its mode.
     """
     recent = case.seen.recent_deployment
     if recent is None or case.change.kind is RepairKind.ROLLBACK_VERSION:
         return None
+    if recent.is_since:
+        return (
+            f"the function was changed after the trouble had begun ({recent.told}), so what failed "
+            "may be mended by that, and nobody could tell which of the two it was"
+        )
     if recent.is_code:
         return (
             f"the function was deployed less than an hour before it began to fail ({recent.told}), "

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from autorepair.domain.change import Change, EnvironmentSetting, Setting
+from autorepair.domain.change import Absent, Change, EnvironmentSetting, Setting, figure_of
 from autorepair.domain.decision import Refusal, RefusalCode
-from autorepair.domain.ledger import DAY, HOUR, REMEMBERED, Booking, History
+from autorepair.domain.ledger import DAY, HOUR, KEPT_FOR, REMEMBERED, Booking, History
 from autorepair.domain.policy import Policy
 
 MOST_ALIKE = 2
@@ -22,13 +22,12 @@ class _Ask:
     history: History
     now: datetime
 
-    @property
-    def alike(self) -> list[Booking]:
-        """Earlier repairs of the same kind, oldest first."""
+    def alike(self, span: timedelta) -> list[Booking]:
+        """Earlier repairs of the same kind within ``span``, oldest first."""
         return [
             b
             for b in self.history.earlier
-            if b.kind is self.change.kind and self.now - b.booked_at < REMEMBERED
+            if b.kind is self.change.kind and self.now - b.booked_at < span
         ]
 
 
@@ -45,32 +44,66 @@ def too_often(change: Change, policy: Policy, history: History, now: datetime) -
 
 def _put_back(ask: _Ask) -> Refusal | None:
     """Somebody has undone what was kept: they know something, or their template does."""
-    if not ask.alike:
+    stayed = [(b, made) for b in ask.alike(KEPT_FOR) if (made := _stayed(b, ask.history))]
+    if not stayed:
         return None
-    last = ask.alike[-1]
-    outcome = ask.history.outcomes.get(last.incident_id)
-    if outcome is None or outcome.status not in {"kept", "handed_over"}:
-        return None
-    if ask.change.before != last.before:
+    last, made = stayed[-1]
+    if not _is_back(ask.change.before, made):
         return None
     return _refusal(
         RefusalCode.PUT_BACK,
-        "what was repaired before has been put back to what it was, by a person or a deployment, "
-        f"so it is not repaired again: {_told([last], ask.history)}. Settle with its owner what it "
-        "should be, and make that permanent",
-        last.booked_at + REMEMBERED,
+        "what was repaired before has been put back, all the way or some of it, by a person or a "
+        f"deployment, so it is not repaired again: {_told([last], ask.history)}. Settle with its "
+        "owner what it should be, and make that permanent",
+        last.booked_at + KEPT_FOR,
+    )
+
+
+def _stayed(booking: Booking, history: History) -> Change | None:
+    """Give what a repair amounts to that the service itself did not take back."""
+    outcome = history.outcomes.get(booking.incident_id)
+    if outcome is None or outcome.change is None or outcome.status not in {"kept", "handed_over"}:
+        return None
+    return outcome.change.after_step(outcome.origin)
+
+
+def _is_back(present: Setting, made: Change) -> bool:
+    """Whether a setting lies off what was made of it, to the side that it came from.
+
+    What lies beyond is no less than the repair gave. Of a variable there is but the one it was.
+    """
+    if isinstance(present, EnvironmentSetting):
+        return _is_any_back(present, made)
+    now, before, after = (figure_of(one) for one in (present, made.before, made.after))
+    if now is None or before is None or after is None:
+        return present == made.before
+    return (now - after) * (before - after) > 0
+
+
+def _is_any_back(present: EnvironmentSetting, made: Change) -> bool:
+    """Whether a variable is as it was, or is in again that was taken out."""
+    if not (
+        isinstance(made.before, EnvironmentSetting) and isinstance(made.after, EnvironmentSetting)
+    ):
+        return False
+    before, after = made.before.variables, made.after.variables
+    return any(
+        now == before[name] or (after[name] == Absent() and now != Absent())
+        for name, now in present.variables.items()
+        if name in before and name in after
     )
 
 
 def _repeated(ask: _Ask) -> Refusal | None:
-    if len(ask.alike) < MOST_ALIKE:
+    alike = ask.alike(REMEMBERED)
+    if len(alike) < MOST_ALIKE:
         return None
     return _refusal(
         RefusalCode.REPEATED,
-        f"it would be {ask.change.kind.value} for the {_ordinal(len(ask.alike) + 1)} time within "
+        f"it would be {ask.change.kind.value} for the {_ordinal(len(alike) + 1)} time within "
         f"{REMEMBERED.days} days, so the cause is another one or still grows: "
-        f"{_told(ask.alike, ask.history)}. Look at the history and mend the cause",
-        ask.alike[-MOST_ALIKE].booked_at + REMEMBERED,
+        f"{_told(alike, ask.history)}. Look at the history and mend the cause",
+        alike[-MOST_ALIKE].booked_at + REMEMBERED,
     )
 
 

@@ -60,13 +60,14 @@ def unknown_headroom(case: Case) -> str | None:
     if _longer_s(case) == 0:
         return None
     reserved = case.configuration.reserved_concurrency
-    if reserved is None:
-        return _unread_account(case)
     if _is_known(case.seen.traffic):
-        return None
+        return _unread_account(case) if reserved is None else None
+    room = "the account has left"
+    if reserved is not None:
+        room = f"the {reserved} that are reserved for the function"
     return (
         "how many executions at once it takes is not known, so a longer timeout may need more "
-        f"than the {reserved} that are reserved for the function"
+        f"than {room}"
     )
 
 

@@ -1,7 +1,8 @@
 """Whether an incident's alarms still stand, and whether somebody has silenced them.
 
 An incident may have several alarms: the one that opened it, and those that joined. One of them
-that stands in ALARM and is not silenced is enough to go on.
+that stands in ALARM and is not silenced is enough to go on. One of another alias or version says
+nothing of the traffic that is to be repaired, so it does not count.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from autorepair.domain.audit import RecordKind
+from autorepair.domain.change import AliasSetting, Change
 from autorepair.domain.errors import AccessDeniedError, ConfigurationError
 from autorepair.domain.incident import Alarm, Incident
 from autorepair.ports import Ports
@@ -28,19 +30,37 @@ class Obstacle:
     reason: str
 
 
-def obstacle_to_a_write(incident: Incident, ports: Ports) -> Obstacle | None:
+def obstacle_to_a_write(
+    incident: Incident, ports: Ports, *, change: Change | None = None
+) -> Obstacle | None:
     """Ask CloudWatch what stands in the way of a write, if anything; a start by hand has no alarm.
+
+    Of a ``change`` that moves an alias, that alias counts, whatever the incident is of.
 
     Raises:
         TransientServiceError: The same question may be answered a moment later.
     """
-    alarms = _alarms_of(incident, ports)
+    alarms = _alarms_of(incident, ports, change)
     if not alarms:
         return None
     try:
         return _obstacle([alarm.name for alarm in alarms], ports)
     except (AccessDeniedError, ConfigurationError) as error:
         return Obstacle("refused", f"it cannot be told whether the alarm still stands: {error}")
+
+
+def newest_standing(incident: Incident, ports: Ports, *, change: Change) -> Alarm | None:
+    """Give the incident's alarm that went off last of those that stand and are not silenced.
+
+    Raises:
+        AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be told.
+    """
+    alarms = {alarm.name: alarm for alarm in _alarms_of(incident, ports, change)}
+    if not alarms:
+        return None
+    found = sorted(ports.alarms.read(list(alarms)), key=lambda one: one.changed_at, reverse=True)
+    loud = (one for one in found if one.state == "ALARM" and not ports.alarms.silenced_by(one))
+    return next((alarms[one.name] for one in loud), None)
 
 
 def silenced_by(incident: Incident, ports: Ports) -> str | None:
@@ -69,19 +89,35 @@ def _obstacle(names: list[str], ports: Ports) -> Obstacle | None:
     return Obstacle("refused", "; ".join(silencers))
 
 
-def _alarms_of(incident: Incident, ports: Ports) -> list[Alarm]:
-    """Give the incident's alarms, the one that opened it first; none for a start by hand."""
+def _alarms_of(incident: Incident, ports: Ports, change: Change | None = None) -> list[Alarm]:
+    """Give the incident's alarms, the one that opened it first; none for a start by hand.
+
+    What joined is left out where it is of another alias or version.
+    """
+    own = incident.target.qualifier if incident.target else None
+    alias = _moved_by(change) or own
     if incident.alarm is None or incident.alarm.kind == "manual":
         return []
     joined = [
         alarm
         for record in ports.audit.chain_of(incident.id)
         if record.entry.kind is RecordKind.ALARM_JOINED
+        # Of the function as a whole, or recorded before qualifiers were: none.
+        and (alias is None or record.entry.data.get("qualifier") in {None, alias, own})
         and (alarm := _alarm_in(record.entry.data.get("alarm"))) is not None
         and alarm.kind != "manual"
     ]
     # By name, as it came last; the one that opened the incident stays first.
     return list({alarm.name: alarm for alarm in [incident.alarm, *joined[-MOST_JOINED:]]}.values())
+
+
+def _moved_by(change: Change | None) -> str | None:
+    """Name the alias that the change moves, if it moves one."""
+    if change is None:
+        return None
+    if change.release is not None:
+        return change.release.alias
+    return change.after.alias if isinstance(change.after, AliasSetting) else None
 
 
 def _alarm_in(data: object) -> Alarm | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Literal
 
 from pydantic import ConfigDict
@@ -97,9 +98,20 @@ def determine_action(given: DetermineActionInput, ports: Ports) -> Decision:
             "step": given.step,
             "is_replanned": given.is_replanned,
             "otherwise": given.otherwise,
+            "plan_hash": _named(decision.plan_hash, given),
         }
     )
     return _record(given, decision, ports)
+
+
+def _named(plan_hash: str | None, given: DetermineActionInput) -> str | None:
+    """Name a plan made anew otherwise than the one before: no answer to that one counts for it.
+
+    The two may be alike, where what was overtaken is not the change but what is known around it.
+    """
+    if plan_hash is None or not given.is_replanned:
+        return plan_hash
+    return sha256(f"{plan_hash}/replanned".encode()).hexdigest()
 
 
 def _decision(given: DetermineActionInput, ports: Ports) -> Decision:

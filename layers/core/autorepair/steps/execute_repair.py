@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autorepair.domain.audit import RecordKind
-from autorepair.domain.change import ChangeRecord
+from autorepair.domain.change import ChangeRecord, RollbackRecord
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.errors import (
     AccessDeniedError,
@@ -65,8 +65,9 @@ def execute_repair(given: ExecuteRepairInput, ports: Ports) -> ChangeRecord:
         policy = _may_write(given, ports, has_begun=begun is not None)
         written = _write(given, policy, ports, has_begun=begun is not None)
     except WithheldError as error:
-        left = None if begun is None else _left_behind(given, begun, ports)
-        return _withheld(given, error, ports) if left is None else _applied(given, left, ports)
+        if begun is None:
+            return _withheld(given, error, ports)
+        return _cut_short(given, begun, error, ports)
     return _applied(given, written, ports)
 
 
@@ -105,30 +106,46 @@ def _may_write(given: ExecuteRepairInput, ports: Ports, *, has_begun: bool) -> P
     return policy
 
 
-def _left_behind(
-    given: ExecuteRepairInput, begun: ChangeRecord, ports: Ports
-) -> ChangeRecord | None:
-    """Put `$LATEST` back where a change that is withheld had got no further than that.
-
-    Gives the change as overtaken where somebody has changed the function on top of it.
+def _cut_short(
+    given: ExecuteRepairInput, begun: ChangeRecord, error: WithheldError, ports: Ports
+) -> ChangeRecord:
+    """Withhold what was begun; as overtaken where somebody has changed the function on top of it.
 
     Raises:
         TransientServiceError: Somebody else is just writing to it, or an API is unavailable.
         AutoRepairError: It cannot be put back; it has to be undone.
     """
+    rollback = _put_back(given, error, ports)
+    if rollback is None:
+        return _withheld(given, error, ports)
+    if rollback.status == "conflict" and _may_be_written(given, ports):
+        overtaken = _overtaken(begun, rollback.reason, ports)
+        ports.state.remember_change(given.incident, overtaken)
+        return _applied(given, overtaken, ports)
+    told = f"{error}; what was written to $LATEST: {rollback.status}: {rollback.reason}"
+    return _withheld(given, WithheldError(error.status, told), ports)
+
+
+def _put_back(
+    given: ExecuteRepairInput, error: WithheldError, ports: Ports
+) -> RollbackRecord | None:
+    """Put `$LATEST` back where the change had got no further than that; else give None."""
     try:
         if not given.may_be_half_made(ports.functions.read(given.plan.target)):
             return None
-        rollback = undo(given.plan, given.incident, ports)
+        record(
+            ports,
+            given.incident,
+            key=f"execute_repair/{_attempt(given)}/rollback_planned",
+            kind=RecordKind.ROLLBACK_PLANNED,
+            summary=f"about to put $LATEST back: {error}",
+            data={"change": given.plan.inverse().as_json()},
+        )
+        return undo(given.plan, given.incident, ports)
     except TargetNotFoundError:
         return None
-    except LeaseHeldError as error:
-        raise TransientServiceError(f"the lease is taken, try again: {error}") from error
-    if rollback.status != "conflict" or not _may_be_written(given, ports, has_begun=True):
-        return None
-    overtaken = _overtaken(begun, rollback.reason, ports)
-    ports.state.remember_change(given.incident, overtaken)
-    return overtaken
+    except LeaseHeldError as held:
+        raise TransientServiceError(f"the lease is taken, try again: {held}") from held
 
 
 def _remember_configuration(
@@ -151,7 +168,7 @@ def _write(
     try:
         with leased(given.plan.target, given.incident, ports) as held:
             planned = _write_ahead(given, held, ports)
-            applied = _landed(given, planned, policy, held, ports, has_begun=has_begun)
+            applied = _landed(given, planned, policy, held, ports)
             ports.state.remember_change(given.incident, applied)
     except LeaseLostError as error:
         # Part of it may be written: it is neither refused nor forgotten.
@@ -164,17 +181,15 @@ def _write(
     return applied
 
 
-def _landed(  # noqa: PLR0913 - what is written, under which rules and lease, and whether anew
+def _landed(
     given: ExecuteRepairInput,
     planned: ChangeRecord,
     policy: Policy,
     held: HeldLease,
     ports: Ports,
-    *,
-    has_begun: bool,
 ) -> ChangeRecord:
     try:
-        made = _apply(given, held, ports, has_begun=has_begun)
+        made = _apply(given, held, ports)
     except _OvertakenError as error:
         return _overtaken(planned, str(error), ports)
     return planned.model_copy(
@@ -229,16 +244,14 @@ def _write_ahead(given: ExecuteRepairInput, held: HeldLease, ports: Ports) -> Ch
     return planned
 
 
-def _apply(
-    given: ExecuteRepairInput, held: HeldLease, ports: Ports, *, has_begun: bool
-) -> FunctionConfiguration:
+def _apply(given: ExecuteRepairInput, held: HeldLease, ports: Ports) -> FunctionConfiguration:
     try:
         return ports.functions.apply(given.plan, guard=held.prove)
     except StaleConfigurationError as error:
-        _insist_on_not_written(given, error, ports, has_begun=has_begun)
+        _insist_on_not_written(given, error, ports)
         raise stale(given, str(error)) from error
     except (EnvironmentUnreadableError, UndeclaredValueError, ChangeRefusedError) as error:
-        _insist_on_not_written(given, error, ports, has_begun=has_begun)
+        _insist_on_not_written(given, error, ports)
         raise WithheldError("refused", str(error)) from error
     except TargetNotFoundError as error:
         raise WithheldError("refused", f"the function is gone: {error}") from error
@@ -249,26 +262,24 @@ def _apply(
         raise
 
 
-def _insist_on_not_written(
-    given: ExecuteRepairInput, error: Exception, ports: Ports, *, has_begun: bool
-) -> None:
+def _insist_on_not_written(given: ExecuteRepairInput, error: Exception, ports: Ports) -> None:
     """A write that may have landed must not be taken for one that was never made.
 
     Raises:
         _OvertakenError: The function is not as planned on and may run with what was to be written.
     """
-    if _may_be_written(given, ports, has_begun=has_begun):
+    if _may_be_written(given, ports):
         raise _OvertakenError(
             "the change may have been written, and somebody has changed the function since, so "
             f"it is left to them: {error}"
         ) from error
 
 
-def _may_be_written(given: ExecuteRepairInput, ports: Ports, *, has_begun: bool) -> bool:
+def _may_be_written(given: ExecuteRepairInput, ports: Ports) -> bool:
     """Whether the function is not as planned on, and holds or runs what was to be written.
 
-    An alias that an earlier run may have moved, and that somebody has touched since, may send
-    traffic to the version of this change, whatever `$LATEST` shows.
+    An alias that has left where it was planned on may send traffic to the version of this change,
+    whatever `$LATEST` shows: the answer to the move may have been lost.
     """
     try:
         configuration = ports.functions.read(given.plan.target)
@@ -278,7 +289,7 @@ def _may_be_written(given: ExecuteRepairInput, ports: Ports, *, has_begun: bool)
         return False
     move = given.plan.release
     has_left = move is not None and configuration.alias_version != move.former
-    return (has_begun and has_left) or may_hold(configuration, given.plan.after)
+    return has_left or may_hold(configuration, given.plan.after)
 
 
 def _applied(given: ExecuteRepairInput, applied: ChangeRecord, ports: Ports) -> ChangeRecord:

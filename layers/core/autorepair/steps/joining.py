@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.change import Change
-from autorepair.domain.errors import AutoRepairError
 from autorepair.domain.incident import Incident
 from autorepair.ports import Ports
 from autorepair.steps.recording import record
-from autorepair.views.joined import joined_message
+from autorepair.steps.standing_told import tell_once
 
-_log = logging.getLogger(__name__)
 OF_BEFORE = timedelta(minutes=10)
-"""An alarm this soon after a change may well be about what was before it."""
-_TOLD = "parse_alarm_event/joined/told"
+"""An alarm this soon after a change may well be about what was before it.
+
+If it is not, it stands an hour later, and people are told then (`standing_told`).
+"""
 
 
 def join(incident: Incident, open_incident_id: str, ports: Ports) -> None:
@@ -38,12 +37,13 @@ def join(incident: Incident, open_incident_id: str, ports: Ports) -> None:
         summary=f"alarm {name} joined: {incident.reason}",
         data={
             "alarm": incident.alarm.as_json() if incident.alarm else None,
+            "qualifier": incident.target.qualifier if incident.target else None,
             "execution": incident.execution_arn,
         },
     )
     change = _in_place(incident, open_incident_id, ports)
-    if change is not None and not _are_told(open_incident_id, ports):
-        _tell(incident, open_incident_id, change, ports)
+    if change is not None:
+        tell_once(incident, open_incident_id, change, ports)
 
 
 def _in_place(incident: Incident, open_incident_id: str, ports: Ports) -> Change | None:
@@ -55,29 +55,3 @@ def _in_place(incident: Incident, open_incident_id: str, ports: Ports) -> Change
     if remembered is None or remembered.applied_at is None:
         return None
     return remembered.in_place if alarm.changed_at - remembered.applied_at >= OF_BEFORE else None
-
-
-def _are_told(open_incident_id: str, ports: Ports) -> bool:
-    return any(one.entry.key == _TOLD for one in ports.audit.chain_of(open_incident_id))
-
-
-def _tell(incident: Incident, open_incident_id: str, change: Change, ports: Ports) -> None:
-    message = joined_message(incident, open_incident_id, change)
-    try:
-        message_id = ports.notifier.publish(
-            subject=message.subject,
-            message=message.body,
-            attributes={"kind": "alarm_joined"},
-        )
-    except AutoRepairError as error:
-        _log.warning("people were not told that an alarm joined %s: %s", open_incident_id, error)
-        return
-    record(
-        ports,
-        incident,
-        incident_id=open_incident_id,
-        key=_TOLD,
-        kind=RecordKind.MESSAGE_DELIVERED,
-        summary="people were told that an alarm joined while the change is watched",
-        data={"subject": message.subject, "message_id": message_id},
-    )

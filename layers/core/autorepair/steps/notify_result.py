@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autorepair.domain.audit import AuditRecord, RecordKind
 from autorepair.domain.course import Course, outcome_of
+from autorepair.domain.errors import AutoRepairError, TransientServiceError
 from autorepair.domain.incident import Outcome
 from autorepair.domain.notification import Notification
 from autorepair.ports import Ports
@@ -25,10 +26,12 @@ def notify_result(given: NotifyResultInput, ports: Ports) -> Notification:
 
     Once the closing is recorded, running again sends nothing. An end between the message and the
     record tells people twice: the other order could leave them untold. A message that cannot be
-    sent does not change how the incident ended: that is recorded, and reconcile sends it.
+    sent does not change how the incident ended: that is recorded, and reconcile sends it. What
+    cannot be watched is told all the same, and that it is not watched.
 
     Raises:
-        AccessDeniedError, TransientServiceError: The record, or the watch, did not get through.
+        AccessDeniedError, TransientServiceError: The record did not get through, or the watch may
+            a moment later.
         RecordConflictError: The chain kept moving.
     """
     outcome = outcome_of(given)
@@ -38,13 +41,33 @@ def notify_result(given: NotifyResultInput, ports: Ports) -> Notification:
     if earlier is None:
         # What people are told to stay is never taken back, whatever fails from here on.
         keep_remembered(given.incident, ports)
-        watch(given, outcome, ports)
-        message = result_message(given, outcome)
+        unwatched = _unwatched(given, outcome, ports)
+        message = result_message(_with_note(given, unwatched), outcome)
         message_id = tell(message, given.incident, outcome, ports, key=KEY)
+        data = {"message_id": message_id, **({"unwatched": unwatched} if unwatched else {})}
     else:
-        message_id = earlier.entry.data["message_id"]
-    last = close(given.incident, outcome, ports, key=KEY, data={"message_id": message_id})
+        data = earlier.entry.data
+        message_id = data["message_id"]
+    last = close(given.incident, outcome, ports, key=KEY, data=data)
     return Notification(outcome=outcome, message_id=message_id, head_hash=last.hash)
+
+
+def _unwatched(given: NotifyResultInput, outcome: Outcome, ports: Ports) -> str | None:
+    """Have it watched what becomes of it; says why not where trying again would not help."""
+    try:
+        watch(given, outcome, ports)
+    except TransientServiceError:
+        raise
+    except AutoRepairError as error:
+        return f"what becomes of it is not watched: {error}"
+    return None
+
+
+def _with_note(given: NotifyResultInput, note: str | None) -> NotifyResultInput:
+    if note is None or given.change is None:
+        return given
+    noted = given.change.model_copy(update={"notes": (*given.change.notes, note)})
+    return given.model_copy(update={"change": noted})
 
 
 def _record_silence(given: NotifyResultInput, ports: Ports) -> None:

@@ -9,6 +9,7 @@ from autorepair.domain.change import Change, ChangeRecord
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.decision import Decision, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis
+from autorepair.domain.errors import AccessDeniedError, ConfigurationError
 from autorepair.domain.evidence import EvidenceSummary
 from autorepair.domain.incident import Incident
 from autorepair.domain.ledger import History
@@ -20,7 +21,11 @@ from autorepair.repairs.guardrails import decide
 from autorepair.steps.alarm_standing import obstacle_to_a_write
 from autorepair.steps.overtaking import difference
 from autorepair.steps.reckoning import history_of, reckoned
-from autorepair.steps.surroundings import circumstances_of
+from autorepair.steps.surroundings import (
+    circumstances_of,
+    impatient_caller,
+    with_room_now,
+)
 
 
 class ExecuteRepairInput(Value):
@@ -98,17 +103,32 @@ def check_guards(
     pause = ports.state.pause_in_force()
     if pause is not None:
         raise WithheldError("paused", pause.told())
-    obstacle = obstacle_to_a_write(given.incident, ports)
+    obstacle = obstacle_to_a_write(given.incident, ports, change=given.plan)
     if obstacle is not None:
         raise WithheldError(obstacle.status, obstacle.reason)
     if not given.is_planned_on(configuration):
         what = difference(configuration, given.plan)
         raise stale(given, f"the function has changed since: {what}")
-    _book(given, configuration, policy, ports)
+    _book(given, configuration, policy, _seen_now(given, ports), ports)
+
+
+def _seen_now(given: ExecuteRepairInput, ports: Ports) -> EvidenceSummary:
+    """Give what was seen, as far as a longer timeout rests on it read anew."""
+    caller = impatient_caller(given.plan, given.evidence, ports)
+    if caller is not None:
+        raise WithheldError("refused", f"no longer allowed: {caller}")
+    try:
+        return with_room_now(given.plan, given.evidence, ports)
+    except (AccessDeniedError, ConfigurationError) as error:
+        raise WithheldError("refused", f"its room cannot be told by now: {error}") from error
 
 
 def _book(
-    given: ExecuteRepairInput, configuration: FunctionConfiguration, policy: Policy, ports: Ports
+    given: ExecuteRepairInput,
+    configuration: FunctionConfiguration,
+    policy: Policy,
+    seen: EvidenceSummary,
+    ports: Ports,
 ) -> None:
     """Lay the guardrails over the plan once more, and book it in the same breath."""
     circumstances = circumstances_of(given.plan, configuration, ports)
@@ -122,7 +142,7 @@ def _book(
             configuration,
             step=given.decision.step,
             history=history,
-            seen=given.evidence,
+            seen=seen,
             circumstances=circumstances,
             now=now,
         )

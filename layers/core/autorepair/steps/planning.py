@@ -50,7 +50,19 @@ def plan_step(  # noqa: PLR0913 - a plan rests on all of these, and none may be 
         origin=origin,
     )
     current = grown(diagnosis, configuration, seen) if step > 1 else diagnosis
-    return plan(configuration, after_release(current, origin), policy, surroundings)
+    located = after_release(_located(current, target, evidence), origin)
+    return plan(configuration, located, policy, surroundings)
+
+
+def _located(diagnosis: Diagnosis, target: Target, evidence: Evidence) -> Diagnosis:
+    """Give the diagnosis with what all calls run on, where no failure and no alarm tells.
+
+    Work that is slow, or close to its memory, fails nobody yet: it runs where the calls run.
+    """
+    if diagnosis.failing_versions or target.qualifier is not None:
+        return diagnosis
+    versions = tuple(sorted({call.version for call in evidence.invocations}))
+    return diagnosis.model_copy(update={"failing_versions": versions})
 
 
 def _account_now(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from autorepair.domain.change import Change
+from autorepair.domain.change import Change, RepairKind
 from autorepair.domain.decision import Decision
 from autorepair.domain.diagnosis import RootCause
 from autorepair.domain.incident import Incident
@@ -14,7 +14,7 @@ from autorepair.ports import Ports
 from autorepair.steps.storm import tell_of_a_storm
 
 MOST_LOOKED_BACK = 5
-"""Earlier repairs of the function whose end is looked up."""
+"""Earlier repairs of the function, of one kind, whose end is looked up."""
 
 _Found = tuple[Decision, Trip | None, Trip | None]
 
@@ -26,8 +26,12 @@ def history_of(incident: Incident, origin: Change | None, ports: Ports) -> Histo
         AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be read.
     """
     ledger = ports.ledger.update(incident.subject, _as_it_is)
-    earlier = [b.incident_id for b in ledger.of_function if b.incident_id != incident.id]
-    found = {name: ports.state.change_of(name) for name in earlier[-MOST_LOOKED_BACK:]}
+    by_kind: dict[RepairKind, list[str]] = {}
+    for booking in ledger.of_function:
+        if booking.incident_id != incident.id:
+            by_kind.setdefault(booking.kind, []).append(booking.incident_id)
+    looked_up = [name for names in by_kind.values() for name in names[-MOST_LOOKED_BACK:]]
+    found = {name: ports.state.change_of(name) for name in looked_up}
     return History(
         incident_id=incident.id,
         ledger=ledger,

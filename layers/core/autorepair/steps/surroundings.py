@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autorepair.domain.change import AliasSetting, Change, ReservedConcurrencySetting
+from autorepair.domain.change import (
+    AliasSetting,
+    Change,
+    ReservedConcurrencySetting,
+    TimeoutSetting,
+)
 from autorepair.domain.circumstances import Circumstances, EnvironmentKey
 from autorepair.domain.configuration import FunctionConfiguration
 from autorepair.domain.decision import Refusal
 from autorepair.domain.errors import AutoRepairError, TargetNotFoundError
+from autorepair.domain.evidence import EvidenceSummary
 from autorepair.domain.incident import Target
 from autorepair.ports import Ports
 
@@ -44,6 +50,36 @@ def circumstances_of(
         is_edge=is_edge,
         unread_role=unread_role,
     )
+
+
+def impatient_caller(planned: Change, seen: EvidenceSummary, ports: Ports) -> str | None:
+    """Say who calls the function by now and waits for less than the timeout that is planned.
+
+    Days may lie between the evidence and the write. One that can be read no more may be such a
+    caller; whatever could not be read then either is known to whoever decided.
+    """
+    if not isinstance(planned.after, TimeoutSetting):
+        return None
+    reading = ports.callers.read(planned.target)
+    for caller in reading.callers:
+        limit_s = caller.timeout_limit_s
+        if limit_s is not None and limit_s < planned.after.timeout_s:
+            return f"{caller.kind} {caller.source} allows at most {limit_s:g} s by now"
+    known = {gap.source for gap in seen.gaps}
+    unread = next((gap for gap in reading.gaps if gap.source not in known), None)
+    return None if unread is None else f"who calls it cannot be read by now: {unread.reason}"
+
+
+def with_room_now(planned: Change, seen: EvidenceSummary, ports: Ports) -> EvidenceSummary:
+    """Give what was seen, with what the account has left now for calls that last longer.
+
+    Raises:
+        AccessDeniedError, TransientServiceError, ConfigurationError: It was read then and cannot
+            be read now.
+    """
+    if seen.concurrency is None or not isinstance(planned.after, TimeoutSetting):
+        return seen
+    return seen.model_copy(update={"concurrency": ports.concurrency.of_account()})
 
 
 def _deployments(

@@ -41,6 +41,7 @@ from autorepair.steps.sampling import (
     with_unseen,
 )
 from autorepair.steps.shortfall import shortfall
+from autorepair.steps.standing_told import tell_of_standing
 from autorepair.steps.traffic_since import Made, TrafficSince, by_log, by_metrics
 from autorepair.steps.watch_window import (
     LONGEST_UNSEEN_S,
@@ -148,6 +149,7 @@ def verify_repair(given: VerifyRepairInput, ports: Ports) -> Verification:
         found = _overtaken(given, configuration, ports)
     verification = _record(given, found, ports)
     _remember(given, verification, ports)
+    tell_of_standing(given.incident, given.made, verification, ports)
     is_improved = verification.verdict is Verdict.IMPROVED and verification.next == "done"
     # What an alias leads to says nothing of what `$LATEST` would do, nor of what others make of it.
     is_latest = not isinstance(given.whole.after, AliasSetting)
