@@ -130,17 +130,12 @@ def _withdraw(lab: Lab, patient: Patient) -> None:
     lab.clients.lambda_.untag_resource(Resource=arn, TagKeys=["auto-repair"])
 
 
-def _pause(lab: Lab, _patient: Patient) -> None:
-    assert operator(lab, "pause", "--reason", "not now").returncode == 0
-
-
 TIGHTENED: dict[str, tuple[Callable[[Lab, Patient], None], str, str]] = {
     "asked-lower-cap": (_lower_cap, "refused", "above the cap of 1 s"),
     "asked-observe": (_observe, "refused", "the mode of set_timeout is observe"),
     "asked-freeze": (_freeze, "refused", "the year-end close"),
     "asked-by-tag": (_tighten_by_tag, "refused", "the mode of set_timeout is observe"),
     "asked-withdrawn": (_withdraw, "refused", "no tag auto-repair=enabled"),
-    "asked-paused": (_pause, "paused", "not now"),
 }
 """How it is tightened while the question waits, and what the write is withheld for."""
 
@@ -153,17 +148,11 @@ def asked(lab: Lab) -> dict[str, tuple[Patient, dict[str, Any]]]:
     for name in patients:
         lab.ward.break_in_background(name)
     _until_all(lab, patients.values(), "approval_requested")
-    # A pause holds every write back, so it comes when the others have ended.
-    *others, paused = patients
-    try:
-        for names in (others, [paused]):
-            for name in names:
-                TIGHTENED[name][0](lab, patients[name])
-            for name in names:
-                _approve(lab, patients[name])
-            _until_all(lab, [patients[name] for name in names], "incident_closed")
-    finally:
-        assert operator(lab, "resume").returncode == 0
+    for name, patient in patients.items():
+        TIGHTENED[name][0](lab, patient)
+    for patient in patients.values():
+        _approve(lab, patient)
+    _until_all(lab, patients.values(), "incident_closed")
     return {name: (patient, before[name]) for name, patient in patients.items()}
 
 
@@ -189,6 +178,29 @@ def test_what_was_tightened_while_an_approval_waits_outranks_the_yes(
     assert closed.data["outcome"] == "escalated", story(told)
     assert why in messages(lab, closed.incident)[-1]["message"]
     assert is_whole(lab, closed.incident)
+
+
+def test_a_yes_is_not_used_up_by_a_pause(lab: Lab) -> None:
+    patient = admitted(lab, "ask-approved", "asked-paused", policy=ASKS)
+    before = configuration(lab, patient)
+    lab.ward.break_in_background(patient.name)
+    _until_all(lab, [patient], "approval_requested")
+    incident = last(lab, patient, "approval_requested").incident
+    until(lambda: messages(lab, incident), "the question")
+    assert operator(lab, "pause", "--reason", "not now").returncode == 0
+    try:
+        refused = operator(lab, "approve", incident)
+        assert refused.returncode == 1
+        assert "not now" in refused.stderr
+        assert "approval_answered" not in kinds(lab, patient)
+        assert configuration(lab, patient) == before
+    finally:
+        assert operator(lab, "resume").returncode == 0
+    _approve(lab, patient)
+    _until_all(lab, [patient], "incident_closed")
+    told = trail(lab, patient)
+    assert last(lab, patient, "incident_closed").data["outcome"] == "repaired", story(told)
+    assert configuration(lab, patient)["Timeout"] > before["Timeout"]
 
 
 def _approve(lab: Lab, patient: Patient) -> None:

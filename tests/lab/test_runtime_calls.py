@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -137,6 +138,15 @@ def test_a_stalling_function_disguises_exhausted_memory_as_a_timeout(bench: Benc
     assert result.status == "timeout"
     assert result.max_memory_used_mb == 128
     assert "Max Memory Used: 128 MB" in line(result, "REPORT")
+
+
+def test_a_stall_that_nobody_saw_is_a_timeout_as_well(bench: Bench) -> None:
+    given = {"mb": 300, "free": True}
+    result = bench.call(given, name="staller", at_memory_limit="stall", timeout_s=2)
+    assert (result.status, result.max_memory_used_mb) == ("timeout", 128)
+    assert result.duration_ms == 2000
+    latest_ms = max(event.timestamp_ms for event in result.log_events)
+    assert latest_ms <= time.time() * 1000, "the log does not run ahead of the clock"
 
 
 def test_more_memory_lets_the_same_call_through(bench: Bench) -> None:

@@ -80,14 +80,20 @@ class Call:
                 return Ending.MEMORY
         return Ending.REACHED
 
-    def finish(self) -> bool:
-        """Read what is left to read; return whether the memory limit was crossed unnoticed."""
+    def finish(self, ending: Ending) -> Ending:
+        """Read what is left to read; give the ending, if need be as the memory limit makes it.
+
+        On a busy machine the limit may be crossed between two samples. A function that is to stall
+        there has then ended all the same, and counts as one that would have timed out.
+        """
         for frame in self._sandbox.drain(is_last=True):
             self._take_frame(frame)
-        if self.gauge is None:
-            return False
-        peak_bytes = self.gauge.read_high_water_mark()
-        return peak_bytes > self._limit_bytes and not self._is_stalling
+        if self.gauge is None or self.gauge.read_high_water_mark() <= self._limit_bytes:
+            return ending
+        if not self._is_stalling:
+            return Ending.MEMORY
+        self.is_stalled = True
+        return Ending.TIMEOUT
 
     def _is_at_memory_limit(self) -> bool:
         """Sample; freeze a stalling function once, report any other."""

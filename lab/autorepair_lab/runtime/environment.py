@@ -118,7 +118,7 @@ class Environment:
         ending = call.watch(call.is_initialised, time.monotonic() + limit_s)
         if ending is Ending.REACHED and call.begin is not None:
             return None
-        call.finish()
+        call.finish(ending)
         self._note_memory(call, is_at_limit=ending is Ending.MEMORY)
         failure = self._judge(call, str(uuid.uuid4()), ending)
         error_type = None if ending is Ending.TIMEOUT else failure.error_type
@@ -137,9 +137,11 @@ class Environment:
                 if begin
                 else _Clock(_now_us(), time.monotonic())
             )
-        ending = call.watch(call.is_answered, clock.monotonic_s + self.spec.timeout_s)
-        if call.finish():
-            ending = Ending.MEMORY
+        deadline_s = clock.monotonic_s + self.spec.timeout_s
+        ending = call.finish(call.watch(call.is_answered, deadline_s))
+        if ending is Ending.TIMEOUT:
+            # What stalled unseen has ended before its time, and the log must not run ahead of it.
+            time.sleep(max(0.0, deadline_s - time.monotonic()))
         self._note_memory(call, is_at_limit=ending is Ending.MEMORY)
         request_id = call.begin.request_id if call.begin else str(uuid.uuid4())
         return self._conclude(call, log, self._judge(call, request_id, ending), init_ms, clock)
