@@ -45,6 +45,8 @@ exec "$python" - "$environment" <<'PYTHON'
 """Check one deployment through the AWS APIs; a check that cannot be made counts as failed."""
 
 import sys
+import urllib.error
+import urllib.request
 
 import boto3
 from botocore.config import Config
@@ -164,10 +166,24 @@ def policy():
     return f"is not valid, so the service only observes: {faults}" if faults else None
 
 
+def approval_page():
+    """Follow a link that nobody was sent: it reaches the page, which says that there is no question."""
+    try:
+        urllib.request.urlopen(outputs["ApprovalUrl"] + "/" + "A" * 43, timeout=30)
+    except urllib.error.HTTPError as answer:
+        is_page = answer.headers.get("Content-Type", "").startswith("text/html")
+        return None if answer.code == 404 and is_page else f"answers with status {answer.code}"
+    except OSError as error:
+        return f"cannot be reached from here: {error}"
+    return "shows a question to whoever asks"
+
+
 check("notification topic", topic)
 check("evidence bucket", bucket)
 check("event bus", bus)
 check("policy parameter", policy)
+if "ApprovalUrl" in outputs:
+    check(f"approval page {outputs['ApprovalUrl']}", approval_page)
 check(
     "alarm rule on the default bus",
     lambda: unless(client("events").describe_rule(Name=f"lambda-auto-repair-alarms-{environment}")["State"], "ENABLED"),

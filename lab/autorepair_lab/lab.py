@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -98,18 +98,23 @@ _ASKING = {"DiagnosisMode": "rules_then_model"}
 
 
 class Lab:
-    """Use as a context manager: what was started is stopped, whatever happens inside."""
+    """Use as a context manager: what was started is stopped, whatever happens inside.
 
-    def __init__(
+    ``parameters`` are laid over those of the templates that the lab deploys with.
+    """
+
+    def __init__(  # noqa: PLR0913 - every setting has a default
         self,
         *,
         port: int = 0,
         faults: Sequence[Fault] = (),
         approval: ApprovalMode = "patients",
+        parameters: Mapping[str, str] | None = None,
         progress: Callable[[str], None] = lambda _what: None,
         patient_progress: Callable[[str, str], None] = lambda _patient, _what: None,
     ) -> None:
         self._approval: ApprovalMode = approval
+        self._parameters = dict(parameters or {})
         self._progress = progress
         self._patient_progress = patient_progress
         remove_dead()
@@ -216,14 +221,15 @@ class Lab:
         self._open_ward(self.ready)
 
     def _deploy(self, build_dir: Path) -> dict[str, str]:
-        parameters = json.loads((PROJECT / "parameters" / f"{ENVIRONMENT}.json").read_text())
+        of_file = json.loads((PROJECT / "parameters" / f"{ENVIRONMENT}.json").read_text())
+        overrides = {**of_file, "PythonRuntime": runtime(), **_ASKING, **self._parameters}
         with _only_one(build_dir.with_name("lab.lock")):
             sam.build(PROJECT, build_dir, progress=self._progress)
             return sam.deploy(
                 build_dir,
                 endpoint=self.account.endpoint,
                 stack_name=STACK_NAME,
-                parameter_overrides={**parameters, "PythonRuntime": runtime(), **_ASKING},
+                parameter_overrides=overrides,
                 region=REGION,
                 progress=self._progress,
             )

@@ -21,6 +21,7 @@ from autorepair.domain.errors import (
     PolicyUnreadableError,
     TransientServiceError,
 )
+from autorepair.domain.page import PageResponse
 from autorepair.domain.value import Value
 from autorepair.ports import Ports
 
@@ -212,6 +213,33 @@ def test_the_word_false_is_not_true(word: str, *, is_required: bool) -> None:
     assert given.account_id == ACCOUNT
 
 
+@pytest.mark.parametrize("url", ["", "https://api.example.com/approval"])
+def test_where_the_approval_page_is_need_not_be_told(account: Account, url: str) -> None:
+    told = VARIABLES | ({"APPROVAL_URL": url} if url else {})
+    given = wiring.Settings.from_environment(told)
+
+    assert wiring.connected(given, account.clients).approval_url == url
+
+
+def sorry(_given: WithoutPolicy, _ports: Ports) -> PageResponse:
+    return PageResponse(status=503, headers={}, body=SECRET, failure="denied on table state")
+
+
+def test_a_page_that_had_to_say_sorry_is_a_failure_in_log_and_metrics(
+    log: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    context: Any = Context()
+    page = wiring.handler_for(WithoutPolicy, sorry)({}, context)
+
+    assert page == {"statusCode": 503, "headers": {}, "body": SECRET}
+    (line,) = lines(log)
+    assert (line["level"], line["message"]) == ("ERROR", "denied on table state")
+    assert SECRET not in log.getvalue()
+    told = capsys.readouterr().out
+    assert '"SorryFailed":[1.0]' in told
+    assert "SorrySucceeded" not in told
+
+
 def test_a_step_that_needs_no_client_makes_none(log: io.StringIO) -> None:
     handle({"name": "orders"})
 
@@ -236,7 +264,7 @@ def test_clients_are_made_while_the_environment_starts(
 def test_every_adapter_declares_what_each_method_of_its_port_needs(account: Account) -> None:
     given = wiring.Settings.from_environment(VARIABLES)
     connected = wiring.connected(given, account.clients)
-    without_aws = {"clock", "account_id", "region", "is_approval_required"}
+    without_aws = {"clock", "account_id", "region", "is_approval_required", "approval_url"}
 
     for name, protocol in get_type_hints(Ports).items():
         if name in without_aws:

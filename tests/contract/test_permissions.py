@@ -16,14 +16,16 @@ WRITERS = {
     "HandleFailureFunction",
     "ReconcileFunction",
 }
-WITHOUT_STATE = {"DriftWatchFunction", "ReconcileFunction"}
+WITHOUT_STATE = {"ApprovalPageFunction", "DriftWatchFunction", "ReconcileFunction"}
 READING_VERBS = ("Get", "List", "Describe", "Lookup", "Filter")
-# Actions that know no resources, though they write: tracing and the set-up of log delivery.
+# Actions that know no resources, though they write: tracing, the set-up of log delivery, and the
+# answer to a task, whose token says which.
 WITHOUT_RESOURCE = {
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
+    "states:SendTaskSuccess",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
 }

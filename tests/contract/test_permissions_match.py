@@ -91,12 +91,12 @@ def _table_of(statement: templates.Statement) -> str:
     return table
 
 
-@pytest.mark.parametrize("state", [*STATES, "DriftWatch", "Reconcile"])
+@pytest.mark.parametrize("state", [*STATES, "ApprovalPage", "DriftWatch", "Reconcile"])
 def test_a_step_may_do_what_its_adapters_need(state: str) -> None:
     assert _needed(state) - _allowed(state) == set()
 
 
-@pytest.mark.parametrize("state", [*STATES, "DriftWatch", "Reconcile"])
+@pytest.mark.parametrize("state", [*STATES, "ApprovalPage", "DriftWatch", "Reconcile"])
 def test_a_step_may_do_nothing_that_its_adapters_do_not_need(state: str) -> None:
     more = _allowed(state) - _needed(state) - OF_THE_SURROUNDINGS
     assert more - (OF_A_WRITE if state in WRITING else set()) == set()

@@ -197,6 +197,7 @@ def test_a_parameter_means_the_same_in_every_template() -> None:
 
 def test_the_root_speaks_the_names_others_rely_on() -> None:
     assert set(templates.load("template.yaml")["Outputs"]) == {
+        "ApprovalUrl",
         "AuditTableName",
         "EventBusName",
         "EvidenceBucketName",
@@ -326,7 +327,12 @@ def test_every_step_is_watched_for_errors_and_timeouts(stack: Template) -> None:
     # An alarm takes ten metrics, so what is no step has one of its own.
     alarms = [
         monitoring["Resources"][name]["Properties"]
-        for name in ("StepErrorsAlarm", "ReconcileErrorsAlarm", "DriftWatchErrorsAlarm")
+        for name in (
+            "StepErrorsAlarm",
+            "ReconcileErrorsAlarm",
+            "DriftWatchErrorsAlarm",
+            "ApprovalPageErrorsAlarm",
+        )
     ]
     filters = templates.resources(monitoring, "AWS::Logs::MetricFilter")
     for name, function in templates.functions(stack).items():

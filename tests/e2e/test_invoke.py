@@ -26,6 +26,8 @@ EXPECTED: dict[str, tuple[str, object]] = {
     # The evidence of the sample is of a function with another role and environment: asked about.
     "determine_action": ("action", "ask"),
     "request_approval": ("message_id", ...),
+    # A link that nobody was sent.
+    "approval_page": ("statusCode", 404),
     "execute_repair": ("status", "applied"),
     # What the sample says was applied is not what this function went through: hands off.
     "verify_repair": ("verdict", "overtaken"),
@@ -67,7 +69,7 @@ def test_a_step_that_does_not_exist_is_refused_with_the_list_of_those_that_do() 
         [AUTOREPAIR, "invoke", "Heal"], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 1
-    assert "the steps are CollectMetricsAndLogs, DetermineAction" in done.stderr
+    assert "the steps are ApprovalPage, CollectMetricsAndLogs, DetermineAction" in done.stderr
 
 
 def test_one_step_from_the_command_line() -> None:

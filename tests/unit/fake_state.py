@@ -26,6 +26,7 @@ class FakeAudit:
     def __init__(self) -> None:
         self.chains: dict[str, list[AuditRecord]] = {}
         self.error: Exception | None = None
+        self.read_error: Exception | None = None
         self.fails_on: RecordKind | None = None
 
     def append(self, entry: Entry) -> AuditRecord:
@@ -42,6 +43,8 @@ class FakeAudit:
         return record
 
     def chain_of(self, incident_id: str) -> tuple[AuditRecord, ...]:
+        if self.read_error is not None:
+            raise self.read_error
         return tuple(self.chains.get(incident_id, ()))
 
     def kinds(self, incident_id: str) -> list[RecordKind]:
@@ -61,6 +64,7 @@ class FakeState:
         self.leases: dict[str, Lease] = {}
         self.fence = 0
         self.has_pause = False
+        self.pause_error: Exception | None = None
         self.remembered: dict[str, list[ChangeRecord]] = {}
         self.tokens: dict[str, tuple[str, int]] = {}
         self.incidents: dict[str, Incident] = {}
@@ -116,6 +120,8 @@ class FakeState:
             del self.leases[lease.function_arn]
 
     def pause_in_force(self) -> Pause | None:
+        if self.pause_error is not None:
+            raise self.pause_error
         return PAUSE if self.has_pause else None
 
     def remember_change(self, incident: Incident, record: ChangeRecord) -> None:

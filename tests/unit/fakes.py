@@ -32,7 +32,14 @@ from unit.fake_evidence import (
     summary_of,
 )
 from unit.fake_functions import ACCOUNT, ARN, NAME, NOW, REGION, FakeFunctions, configuration
-from unit.fake_people import FakeAnnouncer, FakeNotifier, FakeUnsentMessages, Sent
+from unit.fake_people import (
+    FakeAnnouncer,
+    FakeApprovalLinks,
+    FakeApprovals,
+    FakeNotifier,
+    FakeUnsentMessages,
+    Sent,
+)
 from unit.fake_probes import FakeProbes
 from unit.fake_rules import FakeClock, FakePolicies
 from unit.fake_state import FakeAudit, FakeLedger, FakeSnapshots, FakeState
@@ -48,6 +55,8 @@ __all__ = [
     "FakeAdvisor",
     "FakeAlarms",
     "FakeAnnouncer",
+    "FakeApprovalLinks",
+    "FakeApprovals",
     "FakeAudit",
     "FakeCallers",
     "FakeChangeLog",
@@ -109,6 +118,7 @@ class World:
     audit: FakeAudit = field(default_factory=FakeAudit)
     ledger: FakeLedger = field(default_factory=FakeLedger)
     notifier: FakeNotifier = field(default_factory=FakeNotifier)
+    approvals: FakeApprovals = field(default_factory=FakeApprovals)
     unsent: FakeUnsentMessages = field(default_factory=FakeUnsentMessages)
     watches: FakeWatches = field(default_factory=FakeWatches)
     pace: FakePace = field(default_factory=FakePace)
@@ -118,10 +128,13 @@ class World:
     standing_alarms: FakeStandingAlarms = field(default_factory=FakeStandingAlarms)
     enrolment: FakeEnrolment = field(default_factory=lambda: FakeEnrolment(ARN))
     is_approval_required: bool = False
+    approval_url: str = ""
+    links: FakeApprovalLinks = field(init=False)
     state: FakeState = field(init=False)
     snapshots: FakeSnapshots = field(init=False)
 
     def __post_init__(self) -> None:
+        self.links = FakeApprovalLinks(self.clock)
         self.state = FakeState(self.clock)
         self.snapshots = FakeSnapshots(self.clock)
 
@@ -152,6 +165,8 @@ class World:
             state=self.state,
             ledger=self.ledger,
             notifier=self.notifier,
+            approvals=self.approvals,
+            links=self.links,
             unsent=self.unsent,
             watches=self.watches,
             pace=self.pace,
@@ -163,6 +178,7 @@ class World:
             account_id=ACCOUNT,
             region=REGION,
             is_approval_required=self.is_approval_required,
+            approval_url=self.approval_url,
         )
 
     def kinds(self, incident: Incident) -> Sequence[RecordKind]:

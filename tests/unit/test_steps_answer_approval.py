@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from autorepair.domain.approval import Approval
 from autorepair.domain.audit import Entry, RecordKind
 from autorepair.domain.errors import (
     ContraryAnswerError,
@@ -18,32 +15,9 @@ from autorepair.domain.errors import (
 from autorepair.ports import AnswerPorts
 from autorepair.steps.answer_approval import Answered, AnswerInput, answer_approval
 from unit.builders import INCIDENT
-from unit.fakes import FakeAudit, FakeClock
+from unit.fakes import FakeApprovals, FakeAudit, FakeClock
 
 PLAN, OTHER_PLAN = "a" * 64, "b" * 64
-
-
-class FakeApprovals:
-    """One execution that waits until it is resumed."""
-
-    def __init__(self) -> None:
-        self.token: str | None = "token-1"
-        self.resumed: list[Approval] = []
-        self.error: Exception | None = None
-        self.before_resuming: Callable[[], None] = lambda: None
-
-    def waiting_token(self, incident_id: str) -> str | None:
-        assert incident_id == INCIDENT.id
-        return self.token
-
-    def resume(self, token: str, approval: Approval) -> None:
-        self.before_resuming()
-        if self.error is not None:
-            raise self.error
-        if self.resumed:
-            raise NotWaitingError("the execution does not wait for this answer any more")
-        assert token == self.token
-        self.resumed.append(approval)
 
 
 class Desk:
@@ -92,6 +66,7 @@ def test_an_answer_is_recorded_with_who_and_why_and_resumes_the_execution() -> N
         "by": "arn:aws:iam::123456789012:user/anna",
         "comment": "looks right",
     }
+    assert desk.approvals.looked_up == [INCIDENT.id]
     (resumed,) = desk.approvals.resumed
     assert (resumed.answer, resumed.by) == ("approved", "arn:aws:iam::123456789012:user/anna")
     assert resumed.comment == "looks right"
@@ -181,6 +156,17 @@ def test_an_answer_to_the_first_plan_does_not_count_for_the_second() -> None:
     desk.say(RecordKind.APPROVAL_REQUESTED, f"request_approval/{OTHER_PLAN}", plan_hash=OTHER_PLAN)
     desk.approvals.resumed.clear()
     assert not desk.answer(plan_hash=OTHER_PLAN, answer="rejected").is_repeated
+
+
+def test_a_yes_given_again_is_not_handed_to_another_plan_whose_question_is_just_going_out() -> None:
+    desk = Desk()
+    desk.answer()
+    desk.approvals.resumed.clear()
+    # RequestApproval keeps the new token, and records the question when the message is out.
+    desk.say(RecordKind.ACTION_DECIDED, "determine_action/2", plan_hash=OTHER_PLAN)
+    desk.approvals.token = "token-2"
+    assert desk.answer().is_repeated
+    assert desk.approvals.resumed == []
 
 
 def test_an_incident_without_a_record_is_unknown() -> None:

@@ -16,8 +16,7 @@ from autorepair.steps.determine_action import DetermineActionInput, determine_ac
 from autorepair.steps.request_approval import RequestApprovalInput, request_approval
 from unit.builders import ASK, DIAGNOSIS, INCIDENT, decision, kept
 from unit.executing import executed, timeout_now, world_under
-from unit.fakes import World
-from unit.test_steps_answer_approval import FakeApprovals
+from unit.fakes import FakeApprovals, World
 from unit.test_steps_surroundings import UPDATING
 
 

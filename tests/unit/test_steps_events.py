@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.filtered_log import FilteredLog
 from autorepair.domain.incident import Incident, Outcome
+from autorepair.steps.approval_page import PageRequest, approval_page
 from autorepair.steps.collect_metrics_and_logs import (
     CollectMetricsAndLogsInput,
     collect_metrics_and_logs,
@@ -44,6 +45,7 @@ INPUTS: dict[str, type[BaseModel]] = {
     "roll_back_repair": RollBackRepairInput,
     "notify_result": NotifyResultInput,
     "handle_failure": HandleFailureInput,
+    "approval_page": PageRequest,
     "drift_watch": DriftWatchInput,
     "reconcile": ReconcileInput,
 }
@@ -144,3 +146,10 @@ def test_from_alarm_to_verified_repair_each_state_reads_what_the_ones_before_wro
     ]
     assert world.audit.is_whole()
     assert len(json.dumps(state)) < 16_000
+
+
+def test_the_sample_of_the_page_is_a_link_that_nobody_has_sent() -> None:
+    given = PageRequest.model_validate(sample("approval_page"))
+    assert given.method == "GET"
+    assert len(given.token) == 43
+    assert approval_page(given, World().ports).status == 404

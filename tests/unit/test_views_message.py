@@ -178,6 +178,15 @@ def test_the_question_says_what_would_be_changed_and_how_to_answer() -> None:
         assert told in message.body
 
 
+def test_the_link_to_the_page_comes_whole_and_before_the_commands() -> None:
+    link = f"https://api.example.com/{'x' * 2000}"
+    body = approval_message(course(decision=decision(action="ask")), link).body
+    english, chinese = body.split("-" * 40)
+    for part, told in ((english, "Answer on the page"), (chinese, "在页面上答复")):
+        assert f"\n{told}: {link}\n" in part
+        assert part.index(link) < part.index("autorepair approve")
+
+
 def test_the_question_names_the_plan_so_that_no_other_can_be_answered() -> None:
     message = approval_message(course(decision=decision(action="ask")))
     plan_hash = decision().plan_hash or ""

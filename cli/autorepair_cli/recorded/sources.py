@@ -339,6 +339,8 @@ def ports_of(
         state=cast("IncidentState", _State()),
         ledger=_Ledger(),
         notifier=nothing,
+        approvals=nothing,
+        links=nothing,
         probes=nothing,
         own_alarms=nothing,
         unsent=nothing,
@@ -352,6 +354,7 @@ def ports_of(
         account_id=account_of(recording)[1],
         region=account_of(recording)[0],
         is_approval_required=False,
+        approval_url="",
     )
 
 

@@ -100,6 +100,7 @@ class Gateway:
             )
         length = {"Content-Length": str(len(response.body))}
         lines = list({**length, **response.headers}.items())
+        lines += [("Set-Cookie", one) for one in response.cookies]
         start_response(f"{response.status} {_phrase(response.status)}", lines)
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else response.body]
 

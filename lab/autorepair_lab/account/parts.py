@@ -13,6 +13,7 @@ from autorepair_lab.account.call import Interceptor
 from autorepair_lab.account.cloudtrail import Trail
 from autorepair_lab.account.events import EventBus, EventCalls
 from autorepair_lab.account.gateway import Observer
+from autorepair_lab.account.http_api import HttpApis
 from autorepair_lab.account.http_stages import HttpStages
 from autorepair_lab.account.inbox import Inbox
 from autorepair_lab.account.invocation_record import InvocationLedger
@@ -75,6 +76,14 @@ class Parts:
         self.bedrock = BedrockScript()
         self.trail = Trail(account_id, region, self.invoker.function_of, self.store.role_name)
         self._http_stages = HttpStages(account_id, region)
+        self.http_apis = HttpApis(
+            account_id,
+            region,
+            store=self.store,
+            run=self.invoker.run,
+            log=self.log_writer,
+            endpoint=endpoint,
+        )
         self._log_reads = LogReads(self.log_writer)
         self._retire = lambda name: runtime().retire(name)
 
@@ -98,7 +107,7 @@ class Parts:
 
     def observers(self) -> list[Observer]:
         """Who is told of calls that succeeded."""
-        return [self.inbox, self.trail, self._log_reads]
+        return [self.inbox, self.trail, self._log_reads, self.http_apis]
 
     def announce_execution(self, detail: dict[str, Any]) -> None:
         """Raise the event of an execution whose status changed."""
@@ -114,6 +123,7 @@ class Parts:
         """Stop background work and close connections."""
         self.bus.close()
         self.asynchronous.close()
+        self.http_apis.close()
         self.clients.close()
 
     # The invoker comes before the parts that these two speak to, so it cannot hold those itself.

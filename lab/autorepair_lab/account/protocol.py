@@ -66,11 +66,12 @@ class Parsed:
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """Status, headers and body as they go out on the wire."""
+    """Status, headers, body and cookies as they go out on the wire."""
 
     status: int
     headers: dict[str, str]
     body: bytes
+    cookies: tuple[str, ...] = ()
 
 
 def read_body(environ: dict[str, Any]) -> bytes:

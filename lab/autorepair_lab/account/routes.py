@@ -34,6 +34,7 @@ class RouteReply:
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    cookies: tuple[str, ...] = ()
 
 
 RouteHandler = Callable[[RouteRequest], RouteReply]
@@ -93,8 +94,10 @@ def _guarded(handler: RouteHandler, request: RouteRequest) -> RouteReply:
 
 def _response(reply: RouteReply) -> HttpResponse:
     headers = {"Content-Type": "application/json", **reply.headers}
-    if reply.body is None:
-        return HttpResponse(reply.status, headers, b"")
-    if isinstance(reply.body, bytes):
-        return HttpResponse(reply.status, headers, reply.body)
-    return HttpResponse(reply.status, headers, json.dumps(reply.body, default=str).encode())
+    return HttpResponse(reply.status, headers, _bytes(reply.body), reply.cookies)
+
+
+def _bytes(body: object) -> bytes:
+    if body is None:
+        return b""
+    return body if isinstance(body, bytes) else json.dumps(body, default=str).encode()

@@ -25,6 +25,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from autorepair_lab.account import http_api
 from autorepair_lab.account.call import Call, Interceptor
 from autorepair_lab.account.faults import Fault, FaultPlan
 from autorepair_lab.account.gateway import Gateway, Observer
@@ -178,6 +179,7 @@ class Account:
     def _add_own_routes(self, parts: Parts) -> None:
         self.add_route("GET", "/_lab/inbox", lambda _request: RouteReply(parts.inbox.messages()))
         self.add_route("GET", "/_lab/calls", self._list_calls)
+        self.add_route("ANY", http_api.PATTERN, parts.http_apis.serve)
         self.add_route("POST", "/_lab/bedrock", parts.bedrock.receive)
         self.add_route("POST", "/_lab/schedule/(?P<rule>[^/]+)", parts.event_calls.trigger)
         self.add_route("POST", "/_lab/alarms/evaluate", parts.alarm_calls.evaluate)

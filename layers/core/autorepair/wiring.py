@@ -18,6 +18,8 @@ from pydantic import Field, ValidationError
 from autorepair.aws.admissions import DynamoAdmissions
 from autorepair.aws.alarms import CloudWatchAlarms
 from autorepair.aws.announcer import EventBridgeAnnouncer
+from autorepair.aws.approval_links import DynamoApprovalLinks
+from autorepair.aws.approvals import TaskTokenApprovals
 from autorepair.aws.audit_trail import DynamoAuditTrail
 from autorepair.aws.callers import LambdaCallers
 from autorepair.aws.change_log import CloudTrailChangeLog
@@ -52,6 +54,7 @@ from autorepair.aws.variable_values import StoredVariableValues
 from autorepair.aws.watched import DynamoWatches
 from autorepair.domain.diagnosis import Consultation, Diagnosis
 from autorepair.domain.errors import AutoRepairError, ConfigurationError, MalformedEventError
+from autorepair.domain.page import PageResponse
 from autorepair.domain.value import Value
 from autorepair.ports import Advisor, Ports
 
@@ -115,6 +118,9 @@ class Settings(AdvisorSettings):
     state_machine_arn: str = Field(
         alias="STATE_MACHINE_ARN", pattern=r"^arn:[^:]+:states:[^:]+:\d{12}:stateMachine:[^:]+$"
     )
+
+    # Empty, or not there: no page is deployed, and no message carries a link.
+    approval_url: str = Field("", alias="APPROVAL_URL")
 
     @property
     def account_id(self) -> str:
@@ -202,6 +208,10 @@ def connected(given: Settings, aws: Clients) -> Ports:
         state=DynamoIncidentState(aws.dynamodb, table=given.state_table, clock=clock),
         ledger=DynamoRepairLedger(aws.dynamodb, table=given.state_table, clock=clock),
         notifier=SnsNotifier(aws.sns, topic_arn=given.topic_arn),
+        approvals=TaskTokenApprovals(
+            aws.dynamodb, aws.stepfunctions, table=given.state_table, clock=clock
+        ),
+        links=DynamoApprovalLinks(aws.dynamodb, table=given.state_table, clock=clock),
         unsent=DynamoUnsentMessages(aws.dynamodb, table=given.state_table),
         watches=DynamoWatches(aws.dynamodb, table=given.state_table, clock=clock),
         pace=SteadyPace(),
@@ -217,6 +227,7 @@ def connected(given: Settings, aws: Clients) -> Ports:
         account_id=given.account_id,
         region=given.region,
         is_approval_required=given.is_approval_required,
+        approval_url=given.approval_url,
     )
 
 
@@ -272,6 +283,11 @@ def handler_for(
         except Exception as error:
             _tell_failure(name, error)
             raise
+        if isinstance(value, PageResponse) and value.failure is not None:
+            # The person reads that it failed, so it is a value; the alarms are told all the same.
+            logger.error(value.failure[:_LARGEST_LOGGED_MESSAGE])
+            _count(name, "Failed")
+            return value.as_json()
         logger.info("done")
         if isinstance(value, Diagnosis) and value.consultation is not None:
             _count_consultation(value.consultation)

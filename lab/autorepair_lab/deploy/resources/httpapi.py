@@ -60,7 +60,9 @@ class Api(ResourceType):
             Tags=tag_map(work.get("Tags")) or None,
             **work.pick("CorsConfiguration", "Description", "DisableExecuteApiEndpoint"),
         )
-        made = work.adopt(api["ApiId"], ApiId=api["ApiId"], ApiEndpoint=api["ApiEndpoint"])
+        # The account gives an API its address in the lab once it is there.
+        endpoint = work.aws.call(_SERVICE, "GetApi", ApiId=api["ApiId"])["ApiEndpoint"]
+        made = work.adopt(api["ApiId"], ApiId=api["ApiId"], ApiEndpoint=endpoint)
         for path, methods in (body.get("paths") or {}).items():
             for method, operation in methods.items():
                 self._route(work, api["ApiId"], path, method, operation)

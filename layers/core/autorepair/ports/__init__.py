@@ -35,7 +35,13 @@ from autorepair.ports.incident import (
     OpenIncident,
     RepairLedger,
 )
-from autorepair.ports.people import Announcer, Approvals, Notifier, UnsentMessages
+from autorepair.ports.people import (
+    Announcer,
+    ApprovalLinks,
+    Approvals,
+    Notifier,
+    UnsentMessages,
+)
 from autorepair.ports.probe import ProbeAnswer, Probes
 from autorepair.ports.rules import Clock, Policies
 from autorepair.watch import Enrolment, Executions, StandingAlarms
@@ -46,6 +52,7 @@ __all__ = [
     "Alarms",
     "Announcer",
     "AnswerPorts",
+    "ApprovalLinks",
     "Approvals",
     "AuditSearch",
     "AuditTrail",
@@ -111,6 +118,8 @@ class Ports:
     state: IncidentState
     ledger: RepairLedger
     notifier: Notifier
+    approvals: Approvals
+    links: ApprovalLinks
     unsent: UnsentMessages
     watches: Watches
     pace: Pace
@@ -122,6 +131,8 @@ class Ports:
     account_id: str
     region: str
     is_approval_required: bool
+    approval_url: str
+    """Where the approval page is, without a slash at its end; empty where none is deployed."""
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Protocol
 
 from autorepair.domain.approval import Approval
+from autorepair.domain.approval_link import ApprovalLink
 from autorepair.watch import Unsent
 
 
@@ -26,6 +28,47 @@ class Approvals(Protocol):
         Raises:
             NotWaitingError: It waits no more: answered before, expired, or ended.
             AccessDeniedError, TransientServiceError: The answer did not get through.
+        """
+        ...
+
+
+class ApprovalLinks(Protocol):
+    """The links to questions, and the one-time numbers of the forms behind them.
+
+    Tokens and nonces are kept as hashes only: nobody who reads them there can follow a link.
+    """
+
+    def issue(self, link: ApprovalLink) -> str:
+        """Keep what a new link is bound to; gives its token, the last part of its URL.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: It cannot be kept.
+        """
+        ...
+
+    def find(self, token: str) -> ApprovalLink | None:
+        """Give what a token is bound to; None: unknown, malformed or expired, and not told which.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: It cannot be read.
+        """
+        ...
+
+    def offer(self, token: str, *, until: datetime) -> str:
+        """Keep a fresh nonce for a form of this link; gives it.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: It cannot be kept.
+        """
+        ...
+
+    def take(self, token: str, nonce: str) -> bool:
+        """Use a nonce up; False: unknown, of another link, used before, or expired.
+
+        Of two who take the same nonce at the same moment one gets it.
+
+        Raises:
+            AccessDeniedError, TransientServiceError: Nobody knows whether it is used up.
         """
         ...
 

@@ -105,12 +105,24 @@ def _again(given: AnswerInput, earlier: Approval, records: Records, ports: Answe
     late = next((r for r in records if r.entry.key == _late_key(_key(given))), None)
     if late is not None:
         raise NotWaitingError(f"incident {given.incident_id}: {late.entry.summary}")
-    token = None if _ending(records) else ports.approvals.waiting_token(given.incident_id)
+    is_over = _ending(records) or _is_decided_anew(given, records)
+    token = None if is_over else ports.approvals.waiting_token(given.incident_id)
     if token is not None:
         # That it waits no more is how it should be: the answer got through the first time.
         with suppress(NotWaitingError):
             ports.approvals.resume(token, earlier)
     return Answered(approval=earlier, is_repeated=True)
+
+
+def _is_decided_anew(given: AnswerInput, records: Records) -> bool:
+    """Whether another decision came after the answer: then what waits is not what was answered.
+
+    That holds before its question is in the record, too: the token is kept before.
+    """
+    answered = next((r.seq for r in records if r.entry.key == _key(given)), None)
+    return answered is not None and any(
+        r.seq > answered and r.entry.kind is RecordKind.ACTION_DECIDED for r in records
+    )
 
 
 def _token(given: AnswerInput, records: Records, ports: AnswerPorts) -> str:

@@ -63,12 +63,17 @@ def result_message(course: Course, outcome: Outcome) -> Message:
     )
 
 
-def approval_message(course: Course) -> Message:
-    """Ask whether the planned change may be made, and say how to answer."""
+def approval_message(course: Course, link: str | None = None) -> Message:
+    """Ask whether the planned change may be made, and say how to answer.
+
+    ``link`` is the URL of the approval page; None where there is none.
+    """
     name = _function_name(course.incident)
     return Message(
         subject=_subject(f"[Auto-Repair] approval needed: {name}"),
-        body=_bilingual(_approval_lines(course, ENGLISH), _approval_lines(course, CHINESE)),
+        body=_bilingual(
+            _approval_lines(course, ENGLISH, link), _approval_lines(course, CHINESE, link)
+        ),
     )
 
 
@@ -150,7 +155,7 @@ def _result_lines(course: Course, outcome: Outcome, words: Language) -> list[str
     ]
 
 
-def _approval_lines(course: Course, words: Language) -> list[str]:
+def _approval_lines(course: Course, words: Language, link: str | None) -> list[str]:
     decision = course.decision
     command = _answer_of(course)
     span = _span(decision.approval_timeout_s if decision else 0, words)
@@ -163,6 +168,8 @@ def _approval_lines(course: Course, words: Language) -> list[str]:
         ),
         *_diagnosis_lines(course, words),
         *_decision_lines(course, words),
+        # Not cut as other lines are: half a link leads nowhere.
+        *([f"{words.labels['page']}: {link}"] if link else []),
         f"{words.labels['answer']}:",
         f"  autorepair approve {command}",
         f"  autorepair reject {command}",
