@@ -13,7 +13,7 @@ from autorepair_lab.patient import Hand, Patient
 if TYPE_CHECKING:
     from autorepair_lab.clients import Clients
 
-SETTLE_S = 10.0
+SETTLE_S = 60.0
 _POLL_S = 0.05
 
 

@@ -51,6 +51,7 @@ class Trail:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="trail", daemon=True)
         self._started_on = datetime.now(UTC).date()
+        self._read_at = datetime.now(UTC)
 
     def tell(self, listener: Callable[[Record], None]) -> None:
         """Hand every new record to ``listener``, on the thread that reads; it must be quick."""
@@ -83,15 +84,18 @@ class Trail:
     def _run(self) -> None:
         while not self._stop.wait(POLL_S):
             try:
+                now = datetime.now(UTC)
                 # A run over midnight has records on two days.
-                for day in {self._started_on, datetime.now(UTC).date()}:
+                for day in {self._started_on, now.date()}:
                     self._read(day.isoformat())
+                # Not until it went well: a machine may stand still for longer than the overlap.
+                self._read_at = now
             except AWS_FAILURES as error:
                 # Injected faults strike here too, and at the end the account closes first.
                 _LOG.debug("the audit trail could not be read just now: %s", error)
 
     def _read(self, day: str) -> None:
-        since = (datetime.now(UTC) - OVERLAP).isoformat()
+        since = (self._read_at - OVERLAP).isoformat()
         pages = self._clients.dynamodb.get_paginator("query").paginate(
             TableName=self._table,
             IndexName="by-day",

@@ -21,7 +21,7 @@ from autorepair_lab.trail import Record, Trail
 if TYPE_CHECKING:
     from autorepair_lab.clients import Clients
 
-PATIENCE_S = 300.0
+PATIENCE_S = 900.0
 """How long an incident may take before its row is left without an outcome."""
 
 MAX_AT_ONCE = 12

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FUNCTION = "patient-forgetful-orders"
 ALARM = f"{FUNCTION}-errors"
-PATIENCE_S = 180.0
+PATIENCE_S = 600.0
 
 _WRITER = "lambda-auto-repair-execute-repair-dev"
 # The mark by which the lab knows which function makes a call.

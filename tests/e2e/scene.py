@@ -107,7 +107,7 @@ def operator(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
         env={"PATH": os.environ["PATH"], **lab.ready.exports()},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert "Traceback" not in done.stderr, done.stderr

@@ -41,7 +41,7 @@ def patient(name: str, folder: Path, code: str | None = None, **over: object) ->
 
 def told(lab: Lab, function_name: str) -> str:
     """All that people were told about a function, once something was."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         found = [m["message"] for m in lab.account.inbox() if function_name in m["message"]]
         if found:
@@ -107,7 +107,7 @@ def test_an_alarm_on_another_namespace_is_ignored_with_a_record(lab: Lab) -> Non
     lab.clients.cloudwatch.set_alarm_state(
         AlarmName="queue-too-long", StateValue="ALARM", StateReason="Threshold Crossed"
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         records = [r for r in scan(lab) if "queue-too-long" in r["data"]["S"]]
         if records:
@@ -125,6 +125,8 @@ def test_a_log_of_more_than_twenty_megabytes_is_read_within_the_budget(
         tmp_path,
         CHATTY,
         memory_mb=256,
+        # A busy machine takes long to read that much.
+        timeout_s=60,
         approval="reject",
         known_config={"TABLE_NAME": {"type": "literal", "value": "jobs"}},
     )
@@ -148,7 +150,7 @@ def scan(lab: Lab) -> list[dict[str, Any]]:
 
 
 def ended(lab: Lab, function_name: str) -> str:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         for record in scan(lab):
             if record.get("function_name", {}).get("S") == function_name:

@@ -89,7 +89,9 @@ def messages(lab: Lab, patient: Patient) -> list[dict[str, Any]]:
 def test_a_topic_that_is_down_leaves_a_verified_repair_repaired_and_is_made_up_for(
     lab: Lab, doorman: Doorman
 ) -> None:
-    patient = admitted(lab, "forgetful-orders", "untold-orders")
+    # The alarm goes on standing, and is not to be taken up anew while the message is made up for.
+    once = {"limits": {"cooldown_s": 3600}}
+    patient = admitted(lab, "forgetful-orders", "untold-orders", policy=once)
 
     def topic_is_down(_name: str, call: Call) -> ErrorReply | None:
         if call.operation != "Publish":

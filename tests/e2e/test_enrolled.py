@@ -69,7 +69,7 @@ def look_at_alarms(lab: Lab) -> None:
     request = urllib.request.Request(  # noqa: S310 - the lab's own address
         f"{lab.ready.endpoint}/_lab/alarms/evaluate", data=b"{}", method="POST"
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
+    with urllib.request.urlopen(request, timeout=300) as answer:  # noqa: S310 - as above
         assert answer.status == HTTPStatus.OK
 
 

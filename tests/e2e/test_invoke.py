@@ -66,7 +66,7 @@ def test_a_step_runs_as_deployed_with_its_sample_event(lab: Lab, name: str) -> N
 
 def test_a_step_that_does_not_exist_is_refused_with_the_list_of_those_that_do() -> None:
     done = subprocess.run(
-        [AUTOREPAIR, "invoke", "Heal"], capture_output=True, text=True, timeout=60, check=False
+        [AUTOREPAIR, "invoke", "Heal"], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 1
     assert "the steps are ApprovalPage, CollectMetricsAndLogs, DetermineAction" in done.stderr
@@ -77,7 +77,7 @@ def test_one_step_from_the_command_line() -> None:
         [AUTOREPAIR, "invoke", "DiagnoseIssue"],
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -19,7 +19,7 @@ import psutil
 
 PROJECT = Path(__file__).parents[2]
 AUTOREPAIR = Path(sys.executable).with_name("autorepair")
-END_S = 15
+END_S = 60
 
 
 @contextmanager
@@ -106,7 +106,7 @@ def test_two_labs_side_by_side_and_one_killed_in_the_middle() -> None:
         assert before, "a patient is being invoked, so there are processes"
 
         first.kill()
-        first.wait(timeout=10)
+        first.wait(timeout=60)
 
         assert all_gone(before)
         assert not is_listening(endpoint)
@@ -146,7 +146,7 @@ def test_a_patient_that_cannot_be_read_is_refused_with_a_reason(tmp_path: Path) 
 
 
 def _wait_for_an_environment(pid: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         if any("aws-lambda-rie" in " ".join(_cmdline(p)) for p in descendants(pid)):
             return
@@ -162,7 +162,7 @@ def _cmdline(process: psutil.Process) -> list[str]:
 
 
 def _break_again(endpoint: str, name: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while call(endpoint, f"/_lab/patients/{name}/break", {})[0] != 202:
         assert time.monotonic() < deadline, f"{name} cannot be broken again"
         time.sleep(0.2)
@@ -170,7 +170,7 @@ def _break_again(endpoint: str, name: str) -> dict[str, Any]:
 
 
 def _wait_for_an_outcome(endpoint: str, name: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline:
         row: dict[str, Any] = call(endpoint, f"/_lab/patients/{name}")[1]
         # The row is finished only when the traffic after the repair has been counted.

@@ -196,11 +196,22 @@ def test_a_yes_is_not_used_up_by_a_pause(lab: Lab) -> None:
         assert configuration(lab, patient) == before
     finally:
         assert operator(lab, "resume").returncode == 0
-    _approve(lab, patient)
-    _until_all(lab, [patient], "incident_closed")
+    _approve_all(lab, patient)
     told = trail(lab, patient)
     assert last(lab, patient, "incident_closed").data["outcome"] == "repaired", story(told)
     assert configuration(lab, patient)["Timeout"] > before["Timeout"]
+
+
+def _approve_all(lab: Lab, patient: Patient) -> None:
+    """Say yes until it ends: on a busy machine the first step may turn out to be short."""
+
+    def has_ended() -> bool:
+        told = kinds(lab, patient)
+        if told.count("approval_requested") > told.count("approval_answered"):
+            _approve(lab, patient)
+        return "incident_closed" in told
+
+    until(has_ended, "the end")
 
 
 def _approve(lab: Lab, patient: Patient) -> None:
@@ -214,6 +225,6 @@ def _approve(lab: Lab, patient: Patient) -> None:
             for line in message["message"].splitlines()
             if line.strip().startswith(f"autorepair approve {incident}")
         ]
-        return bool(lines) and operator(lab, *lines[0]).returncode == 0
+        return bool(lines) and operator(lab, *lines[-1]).returncode == 0
 
     until(is_taken, "the answer to be taken")

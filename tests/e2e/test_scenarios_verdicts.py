@@ -64,7 +64,7 @@ def ends(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Ends:
         GREEDY,
         timeout_s=2,
         # Both kinds of call, so that half of them fail before.
-        traffic=[{"payload": {"pages": count}} for count in (3, 5, 4, 5, 3, 5, 4, 5)],
+        traffic=[{"payload": {"pages": count}} for count in (3, 5, 3, 5, 3, 5, 3, 5)],
         traffic_after_repair=[{"payload": {"pages": 3}, "count": 24}],
     )
     leaking = admitted(lab, "leaking-cache", "leaking-again")

@@ -36,7 +36,7 @@ RECONCILE = "lambda-auto-repair-reconcile-dev"
 # The alarm goes on standing, and is not to be taken up anew while a test looks.
 ONCE = {"limits": {"cooldown_s": 3600}}
 # Long windows: an execution that watches a repair has to stand still to be stopped.
-WATCHES = ONCE | {"verification": {"window_s": 600, "max_windows": 3, "min_invocations": 4}}
+WATCHES = ONCE | {"verification": {"window_s": 1800, "max_windows": 3, "min_invocations": 4}}
 UPDATE, PUBLISH, MOVE = "UpdateFunctionConfiguration", "PublishVersion", "UpdateAlias"
 LONGER = ({"payload": {"parcels": 6}, "count": 8},)
 

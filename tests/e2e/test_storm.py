@@ -121,7 +121,7 @@ def test_a_storm_of_fifty_functions_trips_the_breaker_once_and_the_rest_asks(fle
         ends = ("approval_requested", "repair_applied", "incident_closed")
         return {name for kind in ends for name in fleet.of_kind(kind)} == set(fleet.names)
 
-    until(is_settled, "a question or an end of each incident", patience_s=420)
+    until(is_settled, "a question or an end of each incident", patience_s=1200)
     asked, applied = fleet.of_kind("approval_requested"), fleet.of_kind("repair_applied")
     others = set(fleet.names) - set(asked) - set(applied)
     assert not others, [r.summary for name in others for r in fleet.records(name)]

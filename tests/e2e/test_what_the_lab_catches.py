@@ -61,7 +61,7 @@ def try_out(lab: Lab, name: str, layer: bytes) -> dict[str, Any]:
         Code={"ZipFile": packed(PROJECT / "functions")},
         Layers=[version["LayerVersionArn"]],
         MemorySize=512,
-        Timeout=20,
+        Timeout=120,
     )
     answer = functions.invoke(FunctionName=name, Payload=b"{}")
     result: dict[str, Any] = json.loads(answer["Payload"].read())
@@ -132,7 +132,7 @@ def run(machines: SFNClient, arn: str, function_name: str) -> dict[str, Any]:
     started = machines.start_execution(
         stateMachineArn=arn, input=json.dumps({"functionName": function_name, "manual": True})
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         ended = machines.describe_execution(executionArn=started["executionArn"])
         if ended["status"] != "RUNNING":

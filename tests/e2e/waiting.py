@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE_S = 180
+PATIENCE_S = 600
 
 
 def until(condition: Callable[[], Any], what: str, *, patience_s: float = PATIENCE_S) -> Any:  # noqa: ANN401 - whatever is found

@@ -175,7 +175,7 @@ def create_function(client: Any, name: str, **settings: Any) -> dict[str, Any]:
     return made
 
 
-def until(condition: Callable[[], Any], *, within_s: float = 20.0) -> Any:
+def until(condition: Callable[[], Any], *, within_s: float = 60.0) -> Any:
     """The first true value of a condition; fails the test if it never comes."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:

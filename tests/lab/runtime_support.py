@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,28 +133,26 @@ def processes_mentioning(text: str) -> set[int]:
     return found
 
 
-def listening_ports(pids: set[int]) -> set[int]:
-    """Return the TCP ports on which these processes listen."""
+def listeners_of(pids: set[int]) -> set[str]:
+    """Return the TCP sockets on which these processes listen, by their inodes."""
     inodes = set()
     for pid in pids:
         for fd in Path(f"/proc/{pid}/fd").iterdir():
-            target = str(fd.readlink())
-            if target.startswith("socket:["):
-                inodes.add(target[8:-1])
-    return {port for port, inode in _listeners() if inode in inodes}
+            with suppress(FileNotFoundError):  # closed in this moment
+                inodes.add(str(fd.readlink()))
+    return {inode for inode in all_listeners() if f"socket:[{inode}]" in inodes}
 
 
-def all_listening_ports() -> set[int]:
-    """Return every TCP port on this machine that somebody listens on."""
-    return {port for port, _ in _listeners()}
+def all_listeners() -> set[str]:
+    """Return every TCP socket on this machine that somebody listens on.
 
-
-def _listeners() -> list[tuple[int, str]]:
+    Not the ports: others may be given one as soon as it is free.
+    """
     rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return [(int(row[1].split(":")[1], 16), row[9]) for row in rows if row[3] == "0A"]
+    return {row[9] for row in rows if row[3] == "0A"}
 
 
-def wait_until(is_true: Callable[[], bool], timeout_s: float = 15) -> None:
+def wait_until(is_true: Callable[[], bool], timeout_s: float = 60) -> None:
     """Wait for a condition; fail when it does not come true."""
     give_up = time.monotonic() + timeout_s
     while not is_true():

@@ -107,7 +107,8 @@ def test_an_alarm_that_changes_its_state_says_so_in_cloudwatchs_shape(lab: Lab) 
 
 
 def test_the_metric_decides_and_the_reason_says_how(lab: Lab) -> None:
-    put_alarm(lab, "by-metric")
+    # Of a minute that ends in the middle of this, the one before it counts as well.
+    put_alarm(lab, "by-metric", EvaluationPeriods=60, DatapointsToAlarm=1)
     lab.client("cloudwatch").put_metric_data(
         Namespace="AWS/Lambda",
         MetricData=[
@@ -119,12 +120,14 @@ def test_the_metric_decides_and_the_reason_says_how(lab: Lab) -> None:
             }
         ],
     )
-    changed = requests.post(f"{lab.account.endpoint}/_lab/alarms/evaluate", timeout=10).json()
+    changed = requests.post(f"{lab.account.endpoint}/_lab/alarms/evaluate", timeout=60).json()
     (alarm,) = lab.client("cloudwatch").describe_alarms(AlarmNames=["by-metric"])["MetricAlarms"]
 
     assert changed == {"changed": ["by-metric"]}
     assert alarm["StateValue"] == "ALARM"
-    assert alarm["StateReason"].startswith("Threshold Crossed: 1 out of the last 1 datapoints [3.0")
+    assert alarm["StateReason"].startswith(
+        "Threshold Crossed: 1 out of the last 60 datapoints [3.0"
+    )
     assert json.loads(alarm["StateReasonData"])["recentDatapoints"] == [3.0]
     assert lab.account.evaluate_alarms() == []
 
@@ -267,8 +270,8 @@ def test_a_schedule_runs_when_it_is_triggered(lab: Lab) -> None:
     events.put_rule(Name="every-five", ScheduleExpression="rate(5 minutes)")
     arn = "arn:aws:lambda:us-east-1:123456789012:function:reconcile"
     events.put_targets(Rule="every-five", Targets=[{"Id": "f", "Arn": arn}])
-    answer = requests.post(f"{lab.account.endpoint}/_lab/schedule/every-five", timeout=10)
-    unknown = requests.post(f"{lab.account.endpoint}/_lab/schedule/never", timeout=10)
+    answer = requests.post(f"{lab.account.endpoint}/_lab/schedule/every-five", timeout=60)
+    unknown = requests.post(f"{lab.account.endpoint}/_lab/schedule/never", timeout=60)
     (record,) = until(lambda: lab.account.invocations("reconcile"))
 
     assert (answer.status_code, unknown.status_code) == (202, 400)

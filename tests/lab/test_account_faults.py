@@ -90,7 +90,7 @@ def test_an_invocation_made_by_nobody_kills_the_function_it_started(tmp_path: Pa
         create_function(functions, "victim")
         functions.invoke(FunctionName="victim")
 
-        assert lab.runtime.has_killed.wait(10)
+        assert lab.runtime.has_killed.wait(60)
         assert lab.runtime.killed == ["victim"]
 
 

@@ -124,13 +124,13 @@ def test_reserved_concurrency_throttles_and_is_counted(lab: Lab) -> None:
 
     def hold(_spec: FunctionSpec, payload: bytes) -> bytes:
         entered.set()
-        assert leave.wait(20)
+        assert leave.wait(60)
         return payload
 
     lab.runtime.answers["narrow"] = hold
     first = threading.Thread(target=lambda: lab.client("lambda").invoke(FunctionName="narrow"))
     first.start()
-    assert entered.wait(20)
+    assert entered.wait(60)
     with pytest.raises(ClientError) as raised:
         functions.invoke(FunctionName="narrow")
     leave.set()

@@ -72,11 +72,11 @@ def test_routes_of_others_are_served_beside_the_apis(lab: Lab) -> None:
     )
     url = f"{lab.account.endpoint}/_lab/patients/leaky/break"
 
-    answer = requests.post(url, json={"n": 1}, timeout=10)
+    answer = requests.post(url, json={"n": 1}, timeout=60)
     assert (answer.status_code, answer.json()) == (202, {"name": "leaky", "body": {"n": 1}})
-    assert requests.get(url, timeout=10).status_code == 405
-    assert requests.post(url, data="{", timeout=10).status_code == 400
-    assert requests.get(f"{lab.account.endpoint}/_lab/nothing", timeout=10).status_code == 404
+    assert requests.get(url, timeout=60).status_code == 405
+    assert requests.post(url, data="{", timeout=60).status_code == 400
+    assert requests.get(f"{lab.account.endpoint}/_lab/nothing", timeout=60).status_code == 404
 
 
 def test_calls_and_messages_can_be_looked_at(lab: Lab) -> None:
@@ -88,8 +88,8 @@ def test_calls_and_messages_can_be_looked_at(lab: Lab) -> None:
         Message="there",
         MessageAttributes={"kind": {"DataType": "String", "StringValue": "test"}},
     )
-    inbox = requests.get(f"{lab.account.endpoint}/_lab/inbox", timeout=10).json()
-    calls = requests.get(f"{lab.account.endpoint}/_lab/calls", timeout=10).json()
+    inbox = requests.get(f"{lab.account.endpoint}/_lab/inbox", timeout=60).json()
+    calls = requests.get(f"{lab.account.endpoint}/_lab/calls", timeout=60).json()
 
     assert inbox[-1].keys() == {"topic", "subject", "message", "attributes", "at"}
     assert inbox[-1]["topic"] == topic
@@ -104,7 +104,7 @@ def test_bedrock_answers_from_its_script_and_otherwise_denies_access(lab: Lab) -
         {"output": {"message": {"role": "assistant", "content": [{"text": "hello"}]}}},
         {"retrievalResults": [{"content": {"text": "a runbook"}}]},
     ]
-    set_up = requests.post(f"{lab.account.endpoint}/_lab/bedrock", json=answers, timeout=10)
+    set_up = requests.post(f"{lab.account.endpoint}/_lab/bedrock", json=answers, timeout=60)
     ask = {"modelId": "m", "messages": [{"role": "user", "content": [{"text": "hi"}]}]}
 
     assert set_up.json() == {"answers": 3}
@@ -115,7 +115,7 @@ def test_bedrock_answers_from_its_script_and_otherwise_denies_access(lab: Lab) -
     assert found["retrievalResults"][0]["content"] == {"text": "a runbook"}
     with pytest.raises(ClientError, match="AccessDeniedException"):
         runtime.converse(**ask)
-    bad = requests.post(f"{lab.account.endpoint}/_lab/bedrock", json=[{"x": 1}], timeout=10)
+    bad = requests.post(f"{lab.account.endpoint}/_lab/bedrock", json=[{"x": 1}], timeout=60)
     assert bad.status_code == 400
 
 

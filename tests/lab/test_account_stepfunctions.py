@@ -78,7 +78,7 @@ def test_waits_and_retries_are_shortened_by_the_time_scale(lab: Lab) -> None:
     )
 
     assert json.loads(result["output"]) == {"done": True}
-    assert 0.7 < time.monotonic() - begun < 20
+    assert 0.7 < time.monotonic() - begun < 40
 
 
 @pytest.mark.parametrize("by_service", [False, True])
@@ -218,7 +218,7 @@ def test_an_execution_that_is_stopped_has_ended_at_once_whatever_its_task_comes_
 
     def fail_late(_spec: Any, _payload: bytes) -> Failure:
         is_called.set()
-        may_end.wait(30)
+        may_end.wait(60)
         return Failure(b'{"errorType": "Late", "errorMessage": "too late"}')
 
     lab.runtime.answers["long"] = fail_late
@@ -227,11 +227,12 @@ def test_an_execution_that_is_stopped_has_ended_at_once_whatever_its_task_comes_
         name="long", definition=json.dumps({"StartAt": "Task", "States": states}), roleArn=ROLE
     )
     execution = machine.start_execution(stateMachineArn=made["stateMachineArn"])["executionArn"]
-    assert is_called.wait(30)
+    assert is_called.wait(60)
     machine.stop_execution(executionArn=execution)
     try:
         assert machine.describe_execution(executionArn=execution)["status"] == "ABORTED"
         (message,) = until(lambda: sqs.receive_message(QueueUrl=url).get("Messages"))
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     finally:
         may_end.set()
     detail = json.loads(message["Body"])["detail"]

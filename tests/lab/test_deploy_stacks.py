@@ -82,7 +82,7 @@ class Stage:
         return {"StackName": name, "TemplateBody": body, **request}
 
     def _finish(self, started: dict[str, Any]) -> str:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             status = str(self.describe(started["StackId"])["StackStatus"])
             if not status.endswith("IN_PROGRESS"):

@@ -14,7 +14,7 @@ from lab.account_support import running_lab
 
 def get(endpoint: str, path: str) -> tuple[int, Any]:
     address = urlsplit(endpoint)
-    connection = HTTPConnection(address.hostname or "", address.port, timeout=30)
+    connection = HTTPConnection(address.hostname or "", address.port, timeout=60)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

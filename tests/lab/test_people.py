@@ -83,7 +83,7 @@ def test_the_lab_answers_as_the_patient_says_or_yes(
     waiting = Waiting()
     person = approver(waiting, mode, wish)
     person.hear(ASKED)
-    assert waiting.is_answered.wait(10)
+    assert waiting.is_answered.wait(60)
     person.close()
     assert waiting.answers == [f"{answer} by lab"]
 

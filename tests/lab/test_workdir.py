@@ -61,7 +61,7 @@ def test_the_folder_of_a_lab_that_lives_is_kept_and_that_of_a_killed_one_removed
         assert remove_dead() == ()
         assert folder.is_dir()
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
         assert (folder / "code").is_dir()
         assert remove_dead() == (folder,)
         assert not folder.exists()

@@ -51,6 +51,8 @@ def test_an_applied_change_that_nobody_verified_is_taken_back() -> None:
     assert (result.undo, timeout_now(world)) == ("undone", 3)
     assert RecordKind.ROLLBACK_PLANNED in world.kinds(INCIDENT)
     assert world.announcer.types == ["RepairRolledBack", "IncidentClosed"]
+    told = {one.entry.kind: one.entry for one in world.audit.chain_of(INCIDENT.id)}
+    assert ". The change was taken back. (" in told[RecordKind.FAILURE_HANDLED].summary
 
 
 def test_a_write_of_which_nobody_knows_whether_it_happened_is_taken_back() -> None:

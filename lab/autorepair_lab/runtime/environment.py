@@ -138,7 +138,8 @@ class Environment:
                 else _Clock(_now_us(), time.monotonic())
             )
         deadline_s = clock.monotonic_s + self.spec.timeout_s
-        ending = call.finish(call.watch(call.is_answered, deadline_s))
+        limit_us = clock.at_us + self.spec.timeout_s * 1_000_000
+        ending = call.finish(call.measure(call.watch(call.is_answered, deadline_s), limit_us))
         if ending is Ending.TIMEOUT:
             # What stalled unseen has ended before its time, and the log must not run ahead of it.
             time.sleep(max(0.0, deadline_s - time.monotonic()))

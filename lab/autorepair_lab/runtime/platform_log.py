@@ -75,6 +75,10 @@ class PlatformLog:
         text = message.rstrip("\n") if self._is_json else message + end
         self._events.append((at_us, text))
 
+    def cut_off(self, at_us: int) -> None:
+        """Forget what was added of a later time: the function was not to live to write it."""
+        self._events = [event for event in self._events if event[0] <= at_us]
+
     def init_start(self, at_us: int) -> None:
         """INIT_START: a new environment begins to load the code."""
         digest = hashlib.sha256(_RUNTIME_VERSION.encode()).hexdigest()

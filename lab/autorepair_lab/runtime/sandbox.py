@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _INVOKE_PATH = "/2015-03-31/functions/function/invocations"
-_START_S = 15.0
+_START_S = 60.0
 _START_PAUSE_S = 0.002
 _READ_BYTES = 1 << 16
 

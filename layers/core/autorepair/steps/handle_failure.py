@@ -24,6 +24,7 @@ from autorepair.steps.recording import record
 from autorepair.steps.telling import tell
 from autorepair.steps.undoing import undo_remembered
 from autorepair.views.message import failure_message
+from autorepair.views.texts import ENGLISH
 
 _log = logging.getLogger(__name__)
 _OWN_ERRORS = frozenset(name for name in vars(errors) if name.endswith("Error"))
@@ -186,7 +187,7 @@ class _Cleaning:
             self.incident,
             key=f"handle_failure/{self.undone}",
             kind=RecordKind.FAILURE_HANDLED,
-            summary=f"{self._error}; {self.undone}: {self.reason}",
+            summary=f"{self._error.rstrip('.')}. {ENGLISH.undo[self.undone]} ({self.reason})",
             data={
                 "error": self._error,
                 "alarm": self.incident.alarm.as_json() if self.incident.alarm else None,
