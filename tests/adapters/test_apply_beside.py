@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.account import ARN, TARGET, Account, ScriptedLambda, raw
+from autorepair.aws.latest import ATTEMPTS
 from autorepair.aws.reading import Reading
 from autorepair.domain.change import (
     AliasSetting,
@@ -283,6 +284,19 @@ def test_an_alias_move_that_was_sent_twice_is_found_however_late_readings_show_i
         script.shows().points("42")
     script.shows().points("41")
     assert script.functions.apply(change(account, BAD, GOOD)).alias_version == "41"
+    script.ends()
+
+
+def test_an_alias_move_that_is_refused_twice_and_never_shows_is_not_known_to_be_unmade(
+    account: Account, script: Script
+) -> None:
+    for _ in range(ATTEMPTS):
+        script.shows().points("42").points("42")
+        script.failing("update_alias", "PreconditionFailedException", 412)
+        for _ in range(1 + LOOKS):
+            script.shows().points("42")
+    with pytest.raises(TransientServiceError, match="shows what was there before"):
+        script.functions.apply(change(account, BAD, GOOD))
     script.ends()
 
 

@@ -76,6 +76,22 @@ def test_aliases_and_the_newest_versions_are_listed_without_their_environment(
     assert SECRET not in repr(releases)
 
 
+def test_an_alias_that_divides_its_traffic_is_found_behind_fifty_others(account: Account) -> None:
+    client: Any = account.clients._session.client("lambda")
+    others = [{"Name": f"tenant-{n:02}", "FunctionVersion": "7"} for n in range(50)]
+    divided = {
+        "Name": "zz-live",
+        "FunctionVersion": "7",
+        "RoutingConfig": {"AdditionalVersionWeights": {"8": 0.1}},
+    }
+    with Stubber(client) as stubber:
+        stubber.add_response("list_aliases", {"Aliases": others, "NextMarker": "m"})
+        stubber.add_response("list_aliases", {"Aliases": [divided]})
+        found = LambdaReleases(client).aliases(TARGET)
+    assert len(found) == 51
+    assert [alias.name for alias in found if alias.also] == ["zz-live"]
+
+
 def test_aliases_that_may_not_be_compared_are_listed_all_the_same(account: Account) -> None:
     client: Any = account.clients._session.client("lambda")
     live = {"Name": "live", "FunctionVersion": "13"}

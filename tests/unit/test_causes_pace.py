@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from autorepair.causes.starvation import CPU_STARVED
 from autorepair.causes.timing import TIMEOUT_TOO_LOW
 from autorepair.causes.weighing import diagnose
 from autorepair.domain.diagnosis import RootCause
+from autorepair.domain.statistics import Lognormal
 from unit.around import changed, series, with_alarm, with_metrics
 from unit.logbook import START, Logbook
 
@@ -144,3 +147,34 @@ def test_batches_that_grew_with_their_durations_need_more_time() -> None:
     finding = TIMEOUT_TOO_LOW.diagnose(log.evidence())
     assert finding is not None
     assert finding.need is not None
+
+
+def half_way(*, cut_every: int, median_s: float = 1.8, sigma: float = 0.1) -> Logbook:
+    """Write a log of 120 calls, spread by one lognormal; each so manieth is cut at 3 s."""
+    log, spread = Logbook(timeout_s=3), Lognormal(math.log(1000 * median_s), sigma)
+    for n in range(120):
+        lasts_ms = spread.quantile(((n * 37) % 120 + 0.5) / 120)
+        if n % cut_every == 1 or lasts_ms >= 3000:
+            log.time_out()
+        else:
+            log.call(lasts_ms)
+    return log
+
+
+@pytest.mark.parametrize("cut_every", [3, 10])
+def test_far_more_time_outs_than_usual_work_foretells_are_not_raised_unattended(
+    cut_every: int,
+) -> None:
+    """What ends takes 0.6 of the timeout, as ever: not one in a million gets to the limit."""
+    finding = TIMEOUT_TOO_LOW.diagnose(half_way(cut_every=cut_every).evidence())
+    assert finding is not None
+    assert finding.confidence < 0.8
+    assert "some may hang" in finding.why
+
+
+def test_as_many_time_outs_as_usual_work_foretells_are_raised_unattended() -> None:
+    foretold = half_way(cut_every=1000, median_s=2.6, sigma=0.15)
+    finding = TIMEOUT_TOO_LOW.diagnose(foretold.evidence())
+    assert finding is not None
+    assert (finding.cause, finding.confidence >= 0.8) == (RootCause.TIMEOUT_TOO_LOW, True)
+    assert "hang" not in finding.why.removesuffix("slow, not hanging")

@@ -24,6 +24,12 @@ MEANT = [
     "DoNotChange",
     "must not be increased",
     "never bump this timeout",
+    "The timeout is not to be raised",
+    "Not to be changed",
+    "the timeout must not exceed 5 s",
+    "Never exceed 10 s",
+    "ask payments before changing this",
+    "memory must stay at 256 MB",
     "hands off!",
     "absichtlich klein, bitte nicht erhöhen",
     "Zeitlimit nicht ändern",
@@ -48,6 +54,8 @@ PLAIN = [
     "通知有意向的客户",
     "inscription d'un volontaire",
     "Recaps the day; uncapped growth",
+    "Asks a customer before charging the card",
+    "Marks orders that exceed 10 kg and must be weighed",
 ]
 
 

@@ -12,9 +12,11 @@ from autorepair.domain.evidence import (
     SettingChange,
     VariableChange,
 )
+from autorepair.domain.recent_changes import TrailEvent, recent_changes
+from autorepair.domain.snapshot import Snapshot
 from autorepair.domain.trends import onset
 from unit.builders import evidence, invocation
-from unit.fakes import NOW
+from unit.fakes import NOW, configuration
 
 FAILED_AT = NOW - timedelta(minutes=5)
 
@@ -27,6 +29,7 @@ def ago(minutes: float) -> datetime:
 LATELY = ago(20)
 SINCE = ago(-1)
 BEFORE = (ago(30),)
+WIDER = "role: arn:aws:iam::123456789012:role/wider"
 
 
 def changed(
@@ -96,6 +99,9 @@ def test_what_was_changed_earlier_than_an_hour_before_is_none() -> None:
             settings=setting("function_version", 7, 8).settings,
         ),
         changed("CreateFunction", at=SINCE, settings=setting("code_sha256", None, "a").settings),
+        changed(at=SINCE, note=WIDER),
+        changed(at=SINCE, note="vpcconfig: subnetIds=subnet-9"),
+        changed("UpdateEventSourceMapping", at=SINCE, note="batchsize: 1"),
     ],
 )
 @pytest.mark.parametrize("worked_at", [BEFORE, ()], ids=["worked before", "never worked"])
@@ -104,6 +110,35 @@ def test_whatever_others_changed_after_the_first_failure_may_have_mended_it(
 ) -> None:
     deployment = found(change, worked_at=worked_at)
     assert (deployment.at, deployment.is_since) == (SINCE, True)
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["CloudTrail tells", "it does not yet"])
+def test_a_role_given_after_the_first_failure_counts_whether_a_request_tells_of_it_or_not(
+    is_told: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    request = TrailEvent(
+        id="e1",
+        at=SINCE,
+        name="UpdateFunctionConfiguration",
+        principal="anna",
+        note=WIDER,
+        settings={"code_sha256": "code-1"},
+    )
+    healthy = Snapshot(
+        reason="healthy", taken_at=NOW - timedelta(days=1), configuration=configuration()
+    )
+    changes = recent_changes(
+        (request,) if is_told else (),
+        (healthy,),
+        configuration(last_modified=SINCE),
+        since=NOW - timedelta(hours=1),
+    )
+    deployment = found(*changes)
+    assert (deployment.at, deployment.is_since) == (SINCE, True)
+
+
+def test_what_a_request_says_of_the_time_before_the_first_failure_mends_nothing() -> None:
+    assert not found(changed(note=WIDER), changed("UpdateFunctionCode")).is_since
 
 
 def test_what_came_since_is_told_before_what_came_right_before() -> None:
@@ -122,6 +157,9 @@ def test_where_no_call_failed_what_came_in_the_time_looked_at_may_have_mended_it
     slow = evidence(invocation("success", at=ago(1))).model_copy(update={"changes": (release,)})
     assert slow.window_start == start
     deployment = recent_deployment(slow)
+    assert (deployment is not None and deployment.is_since) == (minutes > 0)
+    noted = changed(at=release.at, note=WIDER)
+    deployment = recent_deployment(slow.model_copy(update={"changes": (noted,)}))
     assert (deployment is not None and deployment.is_since) == (minutes > 0)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -113,6 +114,20 @@ def test_another_time_zone_may_allow_more_where_hours_were_limited_before() -> N
     moved = Difference(path="schedule.timezone", before="UTC", after="Europe/Berlin")
     assert loosens(moved, limited)
     assert not loosens(moved, Policy())
+
+
+@pytest.mark.parametrize(
+    ("said", "is_more"),
+    [({"schedule": {"allowed_hours": [9, 17]}}, True), ({"limits": {"cooldown_s": 60}}, False)],
+)
+def test_another_time_zone_moves_the_hours_that_only_an_override_says(
+    said: dict[str, JsonValue], *, is_more: bool
+) -> None:
+    policy = {"overrides": [{"functions": "pay-*", "policy": said}]}
+    before = parse_policy(json.dumps(policy))
+    after = parse_policy(json.dumps(policy | {"schedule": {"timezone": "Asia/Tokyo"}}))
+    (one,) = differences(before, after)
+    assert (one.path, loosens(one, before)) == ("schedule.timezone", is_more)
 
 
 def test_a_first_limit_of_the_hours_allows_less_with_its_time_zone_too() -> None:

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from autorepair.domain.change import Change, MemorySetting
+from autorepair.domain.change import Change, MemorySetting, TimeoutSetting
 from autorepair.domain.circumstances import ChangedSince, Circumstances
 from autorepair.domain.decision import RefusalCode
 from autorepair.domain.diagnosis import RootCause
 from autorepair.domain.evidence import RecentDeployment
-from unit.deciding import BACK, LONGER, NOON, change, decided, setting, told
+from unit.deciding import BACK, CLEAN, LONGER, NOON, change, decided, setting, told
 from unit.logbook import diagnosed
 
 RUNNING = Circumstances(deployments=("its stack shop is UPDATE_IN_PROGRESS",))
@@ -140,3 +140,11 @@ def test_what_a_deployment_broke_is_left_to_the_one_that_came_after_it(cause: Ro
 def test_new_code_that_no_alias_leads_to_does_not_keep_a_version_from_being_taken_back() -> None:
     bad = diagnosed(RootCause.BAD_DEPLOYMENT)
     assert told(decided(BACK, diagnosis=bad, circumstances=CODE_SINCE)) == ("apply", None)
+
+
+@pytest.mark.parametrize(("led_to", "is_free"), [(5, False), (10, True), (15, False)])
+def test_a_further_step_is_made_only_where_the_last_one_led(led_to: int, *, is_free: bool) -> None:
+    first = change(TimeoutSetting(timeout_s=3), TimeoutSetting(timeout_s=led_to))
+    decision = decided(LONGER, step=2, history=CLEAN.model_copy(update={"origin": first}))
+    assert told(decision) == (("apply", None) if is_free else ("decline", RefusalCode.PUT_BACK))
+    assert is_free or f"led to timeout_s {led_to} and it is timeout_s 10 by now" in decision.reason

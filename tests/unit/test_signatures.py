@@ -115,3 +115,10 @@ def test_a_failure_has_one_form_whether_its_secrets_are_masked_by_now_or_not(wor
     assert stored != message
     assert signature_of(stored) == signature_of(message)
     assert "<secret>" in signature_of(message)
+
+
+def test_what_follows_a_long_secret_tells_two_failures_apart() -> None:
+    token = "eyJhbGciOiJSUzI1NiJ9." + "a9Z_" * 160 + ".SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
+    expired, refused = (f"no entry with {token}: {why}" for why in ("it expired", "locked"))
+    assert signature_of(expired) != signature_of(refused)
+    assert signature_of(expired).endswith("<secret>: it expired")

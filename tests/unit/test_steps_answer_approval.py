@@ -113,6 +113,26 @@ def test_an_answer_that_was_recorded_but_not_handed_over_is_handed_over_by_the_n
     assert [one.by for one in desk.approvals.resumed] == ["anna"]
 
 
+@pytest.mark.parametrize(
+    "gone_on",
+    [
+        RecordKind.REPAIR_PLANNED,
+        RecordKind.REPAIR_WITHHELD,
+        RecordKind.REPAIR_APPLIED,
+        RecordKind.ACTION_DECIDED,
+    ],
+)
+def test_an_answer_that_got_through_is_not_handed_over_to_what_waits_by_now(
+    gone_on: RecordKind,
+) -> None:
+    desk = Desk()
+    desk.answer()
+    desk.say(gone_on, "the execution went on")
+    desk.approvals.resumed.clear()
+    assert desk.answer().is_repeated
+    assert desk.approvals.resumed == []
+
+
 def test_a_contrary_second_answer_is_refused_and_says_whose_stands() -> None:
     desk = Desk()
     desk.answer(answer="rejected", by="anna")

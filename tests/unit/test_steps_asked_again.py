@@ -89,3 +89,11 @@ def test_the_plan_is_the_same_and_only_what_an_answer_names_is_not() -> None:
     assert twice.course.decision is not None
     assert twice.course.decision.change == decision().change
     assert twice.first == decision().plan_hash != twice.second
+
+
+def test_a_yes_said_once_more_does_not_answer_the_question_that_is_just_being_asked() -> None:
+    twice = Twice()
+    unrecorded = twice.world.audit.chains[INCIDENT.id].pop()
+    assert unrecorded.entry.kind is RecordKind.APPROVAL_REQUESTED
+    assert twice.answered("approved", by="anna", plan=twice.first).is_repeated
+    assert twice.approvals.resumed == []

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from autorepair.domain.audit import RecordKind
@@ -7,8 +9,10 @@ from autorepair.domain.change import MemorySetting, TimeoutSetting
 from autorepair.domain.decision import Decision, RefusalCode
 from autorepair.domain.diagnosis import Diagnosis, EnvironmentNeed, MemoryNeed, RootCause
 from autorepair.domain.errors import PolicyUnreadableError, TransientServiceError
+from autorepair.domain.evidence import RecentChange
 from autorepair.domain.policy import Caps, Policy
 from autorepair.domain.schedule import Schedule
+from autorepair.domain.trends import onset
 from autorepair.domain.verification import Verdict
 from autorepair.steps.determine_action import DetermineActionInput, determine_action
 from autorepair.steps.planning import grown
@@ -21,8 +25,10 @@ from unit.builders import (
     applied,
     change,
     decision,
+    evidence,
     incident,
     kept,
+    slow_invocations,
     verification,
 )
 from unit.fakes import NOW, FakeFunctions, FakePolicies, World, configuration
@@ -103,6 +109,28 @@ def test_an_unreadable_policy_does_not_turn_a_refusal_into_an_observation() -> N
     world.policies.error = PolicyUnreadableError("not JSON")
     unknown = DIAGNOSIS.model_copy(update={"root_cause": RootCause.UNKNOWN})
     assert decided(world, unknown).action == "decline"
+
+
+def test_a_function_that_was_moved_to_another_subnet_after_it_had_failed_is_asked_about() -> None:
+    moved_at = NOW - timedelta(minutes=3)
+    world = world_under(last_modified=moved_at, has_vpc=True)
+    move = RecentChange(
+        id="change:e1",
+        at=moved_at,
+        source="cloudtrail",
+        event="UpdateFunctionConfiguration",
+        principal="anna",
+        note="vpcconfig: subnetIds=subnet-9",
+    )
+    (now,) = world.functions.by_name.values()
+    calls = slow_invocations()
+    seen = evidence(*calls, configured=now).model_copy(
+        update={"changes": (move,), "onset": onset(calls, (move,))}
+    )
+    result = decided(world, evidence=world.evidence.put(seen))
+    assert result.refusal is not None
+    assert (result.action, result.refusal.code) == ("ask", RefusalCode.RECENT_DEPLOYMENT)
+    assert "anna" in result.reason
 
 
 def test_an_alarm_that_its_owner_silenced_leads_to_no_write() -> None:

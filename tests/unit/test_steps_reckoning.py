@@ -172,6 +172,23 @@ def test_what_was_put_back_is_known_however_much_else_was_repaired_since() -> No
     assert (result.action, result.refusal.code) == ("decline", RefusalCode.PUT_BACK)
 
 
+def test_what_was_put_back_is_known_behind_all_that_did_no_good_since() -> None:
+    world = world_under(under(cooldown_s=0))
+    ledger = world.ledger.of(ARN).booked(change(3, 6), "inc-kept", NOW - timedelta(days=80))
+    world.state.remembered["inc-kept"] = [applied(status="kept")]
+    world.ledger.of_function[ARN] = ledger.of_function
+    for number, days in enumerate((70, 60, 50, 40, 30)):
+        ledger = world.ledger.of(ARN).booked(
+            change(6, 12), f"inc-{number}", NOW - timedelta(days=days)
+        )
+        world.ledger.of_function[ARN] = ledger.of_function
+        tried = applied(status="rolled_back", change=change(6, 12))
+        world.state.remembered[f"inc-{number}"] = [tried]
+    result = decided(world)
+    assert result.refusal is not None
+    assert (result.action, result.refusal.code) == ("decline", RefusalCode.PUT_BACK)
+
+
 def test_steps_used_up_tell_how_far_it_grew() -> None:
     grown = applied(step=3, change=change(12, 24, is_applied=True), origin=change(3, 12))
     world = world_under()

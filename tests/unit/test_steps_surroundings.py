@@ -4,6 +4,7 @@ import pytest
 
 from autorepair.domain.change import AliasSetting, Change, TimeoutSetting
 from autorepair.domain.circumstances import Circumstances, EnvironmentKey
+from autorepair.domain.configuration import ENROLMENT_TAG, ENROLMENT_VALUE
 from autorepair.domain.decision import RefusalCode
 from autorepair.domain.deployment import Stack
 from autorepair.domain.errors import AccessDeniedError, TargetNotFoundError
@@ -150,6 +151,26 @@ def test_who_agreed_knowing_of_the_deployment_has_it_written() -> None:
     asked = ASKED.model_copy(update={"refusal": knowing})
     record = executed(world, decision=asked, approval=YES)
     assert record.status == "applied"
+    assert timeout_now(world) == 6
+
+
+MEANT = {ENROLMENT_TAG: ENROLMENT_VALUE, "note": "do-not-raise"}
+
+
+def test_who_agreed_before_the_owner_said_not_to_is_asked_again() -> None:
+    world = auto()
+    world.functions.somebody_changes(tags=MEANT)
+    record = executed(world, decision=ASKED, approval=YES)
+    assert (record.status, timeout_now(world)) == ("stale", 3)
+    assert "do-not-raise" in record.reason
+
+
+def test_who_agreed_knowing_what_the_owner_says_has_it_written() -> None:
+    world = auto()
+    world.functions.somebody_changes(tags=MEANT)
+    knowing = refused(RefusalCode.DELIBERATE_LIMIT, "a tag of the function says 'do-not-raise'")
+    asked = ASKED.model_copy(update={"refusal": knowing})
+    assert executed(world, decision=asked, approval=YES).status == "applied"
     assert timeout_now(world) == 6
 
 

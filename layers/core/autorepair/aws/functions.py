@@ -202,6 +202,12 @@ class LambdaFunctions:
                 return found
             if isinstance(obstacle, TransientServiceError):
                 raise obstacle
+        if isinstance(obstacle, StaleConfigurationError) and holds(found, before):
+            # Refused, and shown where it was: nobody knows whether it was written.
+            raise TransientServiceError(
+                f"Lambda refuses to change {target.function_arn} and shows what was there before "
+                f"still; the same call may work a moment later: {obstacle}"
+            )
         raise obstacle or StaleConfigurationError(f"{target.function_arn} kept moving")
 
     def _after_write_beside(

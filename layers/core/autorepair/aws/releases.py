@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _LATEST = "$LATEST"
-_MOST_VERSIONS, _MOST_ALIASES, _MOST_COMPARED = 10, 50, 5
+_MOST_VERSIONS, _MOST_COMPARED = 10, 5
 
 
 class LambdaReleases:
@@ -74,7 +74,7 @@ class LambdaReleases:
                 version=alias["FunctionVersion"],
                 also=dict(alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})),
             )
-            for alias in found[:_MOST_ALIASES]
+            for alias in found
         )
 
     def _compared(self, target: Target, aliases: tuple[Alias, ...]) -> tuple[Alias, ...]:

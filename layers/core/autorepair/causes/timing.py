@@ -16,12 +16,7 @@ from autorepair.causes.limits import (
     timeout_ms,
     weighed_down,
 )
-from autorepair.causes.pace import (
-    is_same_work_slower,
-    slowed,
-    takes_as_long_as_ever,
-    tells_a_hang,
-)
+from autorepair.causes.pace import is_same_work_slower, slowed, takes_as_long_as_ever, tells_a_hang
 from autorepair.causes.progress import (
     advances,
     blames_others,
@@ -211,7 +206,8 @@ def _proof_by_near_completions(reading: _Reading) -> Finding | None:
     if not is_usual and _end_in_calls(reading):
         return None
     durations = [i.duration_ms or 0.0 for i in reading.completed]
-    if not is_usual and tells_a_hang(durations, cut=len(reading.time_outs), limit_ms=limit):
+    is_beyond = tells_a_hang(durations, cut=len(reading.time_outs), limit_ms=limit)
+    if is_beyond and not is_usual:
         return None
     why = (
         f"{len(reading.time_outs)} time-outs at {limit / 1000:g} s beside {len(near)} invocations "
@@ -224,6 +220,10 @@ def _proof_by_near_completions(reading: _Reading) -> Finding | None:
         if not reading.evidence.changes and _rise(reading) is not None:
             return slowed(reading.time_outs, is_counted=False)
         need, confidence, why = None, 0.6, f"{why}; {doubt}"
+    if is_beyond and need is not None:
+        # Work of two kinds looks like that as well as work of which some hangs.
+        confidence = min(confidence, _AT_MOST_ASK)
+        why = f"{why}; but far more were cut than these foretell, so some may hang"
     return _slow(reading, confidence, why, need, cites=cites)
 
 

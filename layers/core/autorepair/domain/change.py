@@ -255,6 +255,8 @@ class ChangeRecord(Value):
     """The number of the lease under which it was written; None in older records."""
     accepted_at: Instant | None = None
     """When the write was sent that led to what stands; None where an earlier run sent it."""
+    is_origin_kept: bool = False
+    """Whether the steps before this one have helped, and stay whatever becomes of this one."""
     notes: tuple[str, ...] = ()
     """What went wrong beside the change and is no reason to take it back; told to people."""
 
@@ -267,6 +269,12 @@ class ChangeRecord(Value):
         if self.status in {"planned", "applied", "kept"} and self.change is not None:
             return self.change.after_step(self.origin)
         return None if self.status in {"rolled_back", "handed_over"} else self.origin
+
+    def without_step(self) -> ChangeRecord:
+        """Give the record as it is without this step, of which nothing is in place (any more)."""
+        if not self.is_origin_kept or self.origin is None:
+            return self
+        return self.model_copy(update={"status": "kept", "change": self.origin, "origin": None})
 
     @property
     def is_unsettled(self) -> bool:

@@ -18,6 +18,9 @@ _TOUCH = (
 _DELIBERATE = re.compile(
     rf"\bon{_GAP}purpose\b|\bdeliberate(?:ly)?\b|\bintentional(?:ly)?\b|\bby{_GAP}design\b"
     rf"|\b(?:do|must|should|may|shall|can|dare){_GAP}n[o'\u2019]?{_GAP}t{_GAP}{_TOUCH}"
+    rf"|(?<!\bor )\bnot{_GAP}to{_GAP}{_TOUCH}"
+    rf"|\b(?:not|never){_GAP}exceed\b|\bmust{_GAP}(?:stay|remain)\b"
+    rf"|\bask\b.{{0,40}}\bbefore{_GAP}(?:chang|rais|touch|edit|modify)ing\b"
     rf"|\bnever{_GAP}{_TOUCH}|\bhands{_GAP}off\b|\bleave{_GAP}(?:it{_GAP}|this{_GAP})?as{_GAP}is\b"
     rf"|\b(?:capped|hard{_GAP}cap)\b"
     # German, Dutch

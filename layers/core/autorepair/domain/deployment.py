@@ -86,9 +86,19 @@ def _is_before(change: RecentChange, evidence: Evidence) -> bool:
 def _is_since(change: RecentChange, evidence: Evidence) -> bool:
     """Whether it came after the first failure, so that what failed is not what is there now."""
     onset = evidence.onset
-    if onset is None:
-        return change.at > evidence.window_start and _may_break(change, evidence)
-    return change.at > onset.first_failure_at and _says_anything(change)
+    if change.at <= (evidence.window_start if onset is None else onset.first_failure_at):
+        return False
+    if _is_noted(change):
+        return True
+    return _may_break(change, evidence) if onset is None else _says_anything(change)
+
+
+def _is_noted(change: RecentChange) -> bool:
+    """Whether a request changed something that is told in words only: a role, a network, a batch.
+
+    None of it is a setting that a repair knows, and all of it may be what mends the function.
+    """
+    return change.event.startswith("Update") and bool(change.note)
 
 
 def _may_break(change: RecentChange, evidence: Evidence) -> bool:

@@ -26,8 +26,8 @@ def loosens(one: Difference, before: Policy) -> bool:
     if is_in_override and (one.before is None or one.after is None):
         return True  # what the value was, or is, without the override takes a person to tell
     if path == "schedule.timezone" and not is_in_override:
-        # Without hours it meant nothing, and any hours that come with it allow less.
-        return before.schedule.allowed_hours is not None
+        # Without any hours it meant nothing, and those that come with it allow less.
+        return before.schedule.allowed_hours is not None or _has_hours(before)
     known = _TESTS.get(path) or _TESTS.get(path.split(".", maxsplit=1)[0])
     if known is None:
         return True
@@ -35,6 +35,12 @@ def loosens(one: Difference, before: Policy) -> bool:
         return known(one.before, one.after)
     except (TypeError, ValueError):
         return True  # a value that only one of the two has
+
+
+def _has_hours(policy: Policy) -> bool:
+    """Whether an override says hours, which are in the time zone of the policy."""
+    said = (one.policy.get("schedule") for one in policy.overrides)
+    return any(isinstance(one, dict) and one.get("allowed_hours") is not None for one in said)
 
 
 def _grew(before: float, after: float) -> bool:

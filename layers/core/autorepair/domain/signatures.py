@@ -55,14 +55,15 @@ def signature_of(message: str) -> str:
     words = plain_text(message)[:_SEARCHED]
     said = words[before.end() :] if (before := _BEFORE.match(words)) else words
     lines = [line for line in said.splitlines() if line.strip() and not _FRAME.match(line)]
-    return _masked((" | ".join(lines[:_LINES]) or said)[:_MASKED])
+    return _masked(" | ".join(lines[:_LINES]) or said)
 
 
 # Failures of one kind mostly say the very same.
 @lru_cache(maxsize=512)
 def _masked(words: str) -> str:
     # What was stored is masked and what was just read is not, and both have to come to one form.
-    words = blanked(words)
+    # A secret may be long: it is blanked before anything is cut, so that what follows it counts.
+    words = blanked(words)[:_MASKED]
     for pattern, mask in _MASKS:
         words = pattern.sub(mask, words)
     return words.strip()[:_LONGEST]

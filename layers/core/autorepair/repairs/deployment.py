@@ -9,12 +9,14 @@ from autorepair.domain.change import (
     RepairKind,
     ReservedConcurrencySetting,
     TimeoutSetting,
+    figure_of,
 )
 from autorepair.domain.circumstances import ChangedSince
 from autorepair.domain.decision import Refusal, RefusalCode
 from autorepair.domain.diagnosis import RootCause
 from autorepair.domain.evidence import RecentDeployment
 from autorepair.repairs.case import Case, Guardrail
+from autorepair.repairs.frequency import setting_in_words
 from autorepair.repairs.planner import refused
 
 _OF_A_DEPLOYMENT = frozenset({RootCause.BAD_DEPLOYMENT, RootCause.CODE_BUG})
@@ -80,7 +82,29 @@ def _changed_since(case: Case) -> ChangedSince | None:
     return None if is_exempt else case.circumstances.changed_since
 
 
-DEPLOYMENT: tuple[Guardrail, ...] = (_deployment_running, _recently_deployed, _deployed_since)
+def _not_where_the_last_step_led(case: Case) -> Refusal | None:
+    """Leave a setting that somebody has set since the last step of the incident to them.
+
+    A further step goes back together with those before it, to where the first one began: what was
+    set in between would be lost.
+    """
+    origin, now = case.history.origin, case.change.before
+    if origin is None or origin.after == now or figure_of(origin.after) is None:
+        return None
+    return refused(
+        RefusalCode.PUT_BACK,
+        f"the last step of this incident led to {setting_in_words(origin.after)} and it is "
+        f"{setting_in_words(now)} by now, so it is left to whoever set that: see first whether "
+        "that helped",
+    )
+
+
+DEPLOYMENT: tuple[Guardrail, ...] = (
+    _deployment_running,
+    _recently_deployed,
+    _deployed_since,
+    _not_where_the_last_step_led,
+)
 """In the order in which they are asked."""
 
 

@@ -20,6 +20,15 @@ from autorepair.ports import AnswerPorts
 
 Records = tuple[AuditRecord, ...]
 LONGEST_COMMENT = 1000
+_GONE_ON = frozenset(
+    {
+        RecordKind.REPAIR_PLANNED,
+        RecordKind.REPAIR_WITHHELD,
+        RecordKind.REPAIR_APPLIED,
+        RecordKind.ACTION_DECIDED,
+    }
+)
+"""What an execution records after an answer has got through to it."""
 
 
 class AnswerInput(Value):
@@ -105,7 +114,8 @@ def _again(given: AnswerInput, earlier: Approval, records: Records, ports: Answe
     late = next((r for r in records if r.entry.key == _late_key(_key(given))), None)
     if late is not None:
         raise NotWaitingError(f"incident {given.incident_id}: {late.entry.summary}")
-    is_over = _ending(records) or _is_decided_anew(given, records)
+    # What waits by now may be another question, of which there is no record yet.
+    is_over = bool(_ending(records)) or _has_got_through(given, records)
     token = None if is_over else ports.approvals.waiting_token(given.incident_id)
     if token is not None:
         # That it waits no more is how it should be: the answer got through the first time.
@@ -114,15 +124,10 @@ def _again(given: AnswerInput, earlier: Approval, records: Records, ports: Answe
     return Answered(approval=earlier, is_repeated=True)
 
 
-def _is_decided_anew(given: AnswerInput, records: Records) -> bool:
-    """Whether another decision came after the answer: then what waits is not what was answered.
-
-    That holds before its question is in the record, too: the token is kept before.
-    """
-    answered = next((r.seq for r in records if r.entry.key == _key(given)), None)
-    return answered is not None and any(
-        r.seq > answered and r.entry.kind is RecordKind.ACTION_DECIDED for r in records
-    )
+def _has_got_through(given: AnswerInput, records: Records) -> bool:
+    """Whether the execution has gone on since the answer was recorded."""
+    said = next((r.seq for r in records if r.entry.key == _key(given)), None)
+    return said is not None and any(r.seq > said and r.entry.kind in _GONE_ON for r in records)
 
 
 def _token(given: AnswerInput, records: Records, ports: AnswerPorts) -> str:

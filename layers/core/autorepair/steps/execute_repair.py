@@ -225,6 +225,7 @@ def _write_ahead(given: ExecuteRepairInput, held: HeldLease, ports: Ports) -> Ch
         change=given.plan,
         step=given.decision.step,
         origin=given.origin,
+        is_origin_kept=given.is_origin_kept,
         fence=held.fence,
     )
     record(
@@ -327,6 +328,7 @@ def _withheld(given: ExecuteRepairInput, error: WithheldError, ports: Ports) -> 
             "change": given.plan,
             "step": given.decision.step,
             "origin": given.origin,
+            "is_origin_kept": given.is_origin_kept,
         }
     )
     record(
@@ -338,7 +340,7 @@ def _withheld(given: ExecuteRepairInput, error: WithheldError, ports: Ports) -> 
         data={"status": error.status, "change": given.plan.as_json()},
     )
     if ports.state.remembered_change(given.incident) is not None:
-        ports.state.remember_change(given.incident, withheld)
+        ports.state.remember_change(given.incident, withheld.without_step())
     if given.origin is None:
         release(given.incident, ports)
     return withheld

@@ -27,6 +27,9 @@ from autorepair.steps.surroundings import (
     with_room_now,
 )
 
+_NEWS = frozenset({RefusalCode.DEPLOYMENT_RUNNING, RefusalCode.DELIBERATE_LIMIT})
+"""Doubts that are read afresh, so that they may be of today and the consent of yesterday."""
+
 
 class ExecuteRepairInput(Value):
     """What this state reads of the state data."""
@@ -55,6 +58,11 @@ class ExecuteRepairInput(Value):
     def origin(self) -> Change | None:
         """What the steps before this one changed and left in place."""
         return self.change.in_place if self.change is not None else None
+
+    @property
+    def is_origin_kept(self) -> bool:
+        """Whether the steps before this one have helped, and stay without it."""
+        return self.origin is not None and self.decision.otherwise == "keep"
 
     def is_planned_on(self, configuration: FunctionConfiguration) -> bool:
         """Whether the function is as it was when the change was planned."""
@@ -168,8 +176,8 @@ def _book(
 
 
 def _is_news(given: ExecuteRepairInput, ruling: Decision) -> bool:
-    """Whether a deployment has begun of which whoever decided or agreed did not know."""
-    if ruling.refusal is None or ruling.refusal.code is not RefusalCode.DEPLOYMENT_RUNNING:
+    """Whether a deployment has begun, or an owner has spoken, since somebody decided or agreed."""
+    if ruling.refusal is None or ruling.refusal.code not in _NEWS:
         return False
     known = given.decision.refusal
     return ruling.action == "ask" and (known is None or known.code is not ruling.refusal.code)

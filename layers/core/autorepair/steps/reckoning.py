@@ -13,7 +13,7 @@ from autorepair.domain.policy import Breaker
 from autorepair.ports import Ports
 from autorepair.steps.storm import tell_of_a_storm
 
-MOST_LOOKED_BACK = 5
+MOST_LOOKED_BACK = 30
 """Earlier repairs of the function, of one kind, whose end is looked up."""
 
 _Found = tuple[Decision, Trip | None, Trip | None]

@@ -100,20 +100,34 @@ def undo_remembered(
         return "nothing_to_undo", "nothing had been changed"
     if remembered.status in _SETTLED:
         return _SETTLED[remembered.status]
-    if remembered.in_place is None:
+    steps = _steps_to_undo(remembered)
+    if remembered.in_place is None or not steps:
         return "nothing_to_undo", "nothing had been changed"
-    ahead(remembered.in_place)
-    rollback = undo(remembered.in_place, incident, ports, held=held)
-    if rollback.status == "conflict" and remembered.status == "planned" and remembered.origin:
-        # The last step may never have landed; then the function stands where those before it led.
-        rollback = undo(remembered.origin, incident, ports, held=held)
+    ahead(remembered.in_place if len(steps) > 1 else steps[0])
+    rollback = undo(steps[0], incident, ports, held=held)
+    if len(steps) > 1 and rollback.status != "conflict":
+        rollback = undo(steps[1], incident, ports, held=held)
     is_conflict = rollback.status == "conflict"
+    undone = remembered.model_copy(update={"status": "rolled_back"}).without_step()
     ports.state.remember_change(
         incident,
-        remembered.model_copy(update={"status": "handed_over" if is_conflict else "rolled_back"}),
+        remembered.model_copy(update={"status": "handed_over"}) if is_conflict else undone,
     )
     announce(ports, "RepairRolledBack", incident, rollback=rollback.as_json())
-    return "handed_over" if is_conflict else "undone", rollback.reason
+    stays = "; the steps before it had helped, and stay" if undone.status == "kept" else ""
+    return ("handed_over", rollback.reason) if is_conflict else ("undone", rollback.reason + stays)
+
+
+def _steps_to_undo(remembered: ChangeRecord) -> list[Change]:
+    """Give what is to be taken back, the last step first: those before it stay if they helped.
+
+    Each by itself: the last one may never have landed, and the alarm follows from one to the next.
+    """
+    is_open = remembered.status in {"planned", "applied"}
+    last = [remembered.change] if is_open and remembered.change is not None else []
+    if remembered.is_origin_kept or remembered.origin is None:
+        return last
+    return [*last, remembered.origin]
 
 
 def _restored(
