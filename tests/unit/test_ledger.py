@@ -220,6 +220,8 @@ def variable(before: VariableSource, after: VariableSource, *names: str) -> Chan
 
 NONE, DECLARED = Absent(), DeclaredSource()
 ONE, OTHER = SealedValue(snapshot_id="f1"), SealedValue(snapshot_id="f2")
+KNOWN, KNOWN_AGAIN = (SealedValue(snapshot_id=f, digest="d1") for f in ("f1", "f2"))
+UNLIKE = SealedValue(snapshot_id="f1", digest="d2")
 
 
 @pytest.mark.parametrize(
@@ -229,10 +231,21 @@ ONE, OTHER = SealedValue(snapshot_id="f1"), SealedValue(snapshot_id="f2")
         (variable(NONE, DECLARED, "TABLE", "B"), variable(NONE, DECLARED), RefusalCode.PUT_BACK),
         (variable(ONE, NONE), variable(OTHER, NONE), RefusalCode.PUT_BACK),
         (variable(ONE, DECLARED), variable(ONE, DECLARED), RefusalCode.PUT_BACK),
+        (variable(KNOWN, DECLARED), variable(KNOWN_AGAIN, DECLARED), RefusalCode.PUT_BACK),
+        (variable(KNOWN, DECLARED), variable(UNLIKE, DECLARED), None),
         (variable(ONE, DECLARED), variable(OTHER, DECLARED), None),
         (variable(NONE, DECLARED, "B"), variable(NONE, DECLARED), None),
     ],
-    ids=["lost again", "one of two lost", "in again", "as it was", "another value", "another"],
+    ids=[
+        "lost again",
+        "one of two lost",
+        "in again",
+        "as it was",
+        "as it was, and other things were changed",
+        "another value",
+        "perhaps another value",
+        "another",
+    ],
 )
 def test_a_variable_that_somebody_put_back_is_not_set_again(
     earlier: Change, plan: Change, code: RefusalCode | None

@@ -14,7 +14,7 @@ from autorepair.domain.change import (
     SealedValue,
     TimeoutSetting,
 )
-from autorepair.domain.configuration import FunctionConfiguration
+from autorepair.domain.configuration import FunctionConfiguration, VariableDigest
 from autorepair.domain.decision import Refusal, RefusalCode
 from autorepair.domain.diagnosis import (
     Diagnosis,
@@ -334,6 +334,17 @@ def test_a_wrong_value_is_sealed_before_the_declared_one_takes_its_place() -> No
     former = SealedValue(snapshot_id=configured(env_names=("A_B", "STAGE")).fingerprint)
     assert change.before == EnvironmentSetting(variables={"A_B": former})
     assert change.after == EnvironmentSetting(variables={"A_B": DeclaredSource()})
+
+
+def test_a_sealed_value_is_known_again_by_its_digest() -> None:
+    declared = DeclaredVariable(name="A_B", kind="literal", matches_current=False)
+    held = (VariableDigest(name="A_B", size_bytes=9, digest="d1"),)
+    found = configured(env_names=("A_B",), env_digests=held)
+    change = plan(found, wrong("A_B"), Policy(), Surroundings(TARGET, (), (declared,)))
+    assert isinstance(change, Change)
+    assert isinstance(change.before, EnvironmentSetting)
+    sealed = change.before.variables["A_B"]
+    assert sealed == SealedValue(snapshot_id=found.fingerprint, digest="d1")
 
 
 def test_a_wrong_value_that_only_the_writer_may_compare_is_planned_all_the_same() -> None:

@@ -35,6 +35,16 @@ class SealedValue(Value):
 
     kind: Literal["sealed"] = "sealed"
     snapshot_id: str
+    digest: str | None = None
+    """The value's keyed digest, by which it is known again in another configuration."""
+
+    def is_value_of(self, other: VariableSource) -> bool:
+        """Whether another source is known to give the same value."""
+        if not isinstance(other, SealedValue):
+            return False
+        if self.digest is None or other.digest is None:
+            return self.snapshot_id == other.snapshot_id
+        return self.digest == other.digest
 
 
 class Absent(Value):

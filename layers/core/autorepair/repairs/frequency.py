@@ -6,7 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from autorepair.domain.change import Absent, Change, EnvironmentSetting, Setting, figure_of
+from autorepair.domain.change import (
+    Absent,
+    Change,
+    EnvironmentSetting,
+    SealedValue,
+    Setting,
+    figure_of,
+)
 from autorepair.domain.decision import Refusal, RefusalCode
 from autorepair.domain.ledger import DAY, HOUR, KEPT_FOR, REMEMBERED, Booking, History
 from autorepair.domain.policy import Policy
@@ -88,7 +95,9 @@ def _is_any_back(present: EnvironmentSetting, made: Change) -> bool:
         return False
     before, after = made.before.variables, made.after.variables
     return any(
-        now == before[name] or (after[name] == Absent() and now != Absent())
+        now == before[name]
+        or (isinstance(now, SealedValue) and now.is_value_of(before[name]))
+        or (after[name] == Absent() and now != Absent())
         for name, now in present.variables.items()
         if name in before and name in after
     )

@@ -75,8 +75,13 @@ def plan_environment(
     refusal = _refusal(names, configuration, policy, declared, diagnosis.root_cause)
     if refusal is not None:
         return refusal
-    former = SealedValue(snapshot_id=configuration.fingerprint)
-    before = {n: former if n in configuration.env_names else Absent() for n in names}
+    digests = {one.name: one.digest for one in configuration.env_digests}
+    before = {
+        n: SealedValue(snapshot_id=configuration.fingerprint, digest=digests.get(n))
+        if n in configuration.env_names
+        else Absent()
+        for n in names
+    }
     after = {n: Absent() if declared[n].kind == "absent" else DeclaredSource() for n in names}
     return planned(
         configuration,
