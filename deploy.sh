@@ -15,6 +15,9 @@ Usage: ./deploy.sh --environment dev|staging|prod --email ADDRESS [options]
   --dry-run                validate and build, deploy nothing; needs no AWS account
   --help
 
+Where a person is asked, the message links to a public page that takes the answer, at an address nobody
+can guess. "EnableApprovalPage": "false" in parameters/NAME.json leaves it out; the commands stay.
+
 Environment: RUNTIME_PYTHON (3.11, 3.12 or 3.13; default 3.13) is the Lambda runtime to build and deploy
 for. AWS_PROFILE, AWS_ENDPOINT_URL and the like are honoured. SAM and PYTHON name the tools to use;
 default: those in .venv and .venv-sam, else those on the PATH.
@@ -94,6 +97,13 @@ if ((${#overrides[@]} == 0)); then fail "parameters/$environment.json could not 
 overrides+=("NotificationEmail=$email" "PythonRuntime=python$runtime")
 if [[ -n "$approval" ]]; then overrides+=("EnableApprovalWorkflow=true"); fi
 if [[ -n "$knowledge_base" ]]; then overrides+=("KnowledgeBaseId=$knowledge_base" "DiagnosisMode=rules_then_model"); fi
+
+if [[ " ${overrides[*]} " == *" EnableApprovalPage=false "* ]]; then
+  say "No approval page (EnableApprovalPage in parameters/$environment.json); the commands answer"
+else
+  say "Where a person is asked, the message links to a public page at an address nobody can guess;"
+  say "EnableApprovalPage=false in parameters/$environment.json leaves it out"
+fi
 
 if [[ -n "$dry_run" ]]; then
   say "Dry run: valid and built; nothing was deployed"

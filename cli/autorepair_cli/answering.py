@@ -20,10 +20,12 @@ from autorepair.steps.answer_approval import (
     open_question,
 )
 from autorepair.views.message import PLAN_HASH_SHOWN
+from autorepair.views.plain_text import is_unfit
 from autorepair.views.story import arrow, planned_change
 from autorepair_cli.service import Service, speaks_to_the_service
 
 SHORTEST_HASH = 8
+_OF_A_TEXT = frozenset("\n\r\t")
 
 
 class RepairsPausedError(AutoRepairError):
@@ -33,6 +35,8 @@ class RepairsPausedError(AutoRepairError):
 def _comment(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
     if value is not None and len(value) > LONGEST_COMMENT:
         raise click.BadParameter(f"at most {LONGEST_COMMENT} characters")
+    if any(is_unfit(letter) for letter in value or "" if letter not in _OF_A_TEXT):
+        raise click.BadParameter("control and direction characters are not taken; leave them out")
     return value
 
 
@@ -118,10 +122,20 @@ def _seen(incident: str, records: Records, plan: str | None) -> str:
     asked = open_question(records)
     if asked is None:
         raise NotWaitingError(f"incident {incident} has asked for no approval")
+    waiting = str(asked.entry.data["plan_hash"])
     if plan is None:
-        return str(asked.entry.data["plan_hash"])
+        return waiting
+    if len(plan) < SHORTEST_HASH:
+        raise PlanChangedError(
+            f"--plan {plan} is too short: give at least {SHORTEST_HASH} characters of the hash; "
+            f"incident {incident} asks for plan {waiting[:PLAN_HASH_SHOWN]}"
+        )
     known = {str(r.entry.data.get("plan_hash")) for r in records}
-    found = [one for one in known if len(plan) >= SHORTEST_HASH and one.startswith(plan)]
+    found = [one for one in known if one.startswith(plan)]
     if len(found) != 1:
-        raise PlanChangedError(f"incident {incident} has no plan {plan}; look at it again")
+        raise PlanChangedError(
+            f"incident {incident} has no plan {plan}: it asks for plan "
+            f"{waiting[:PLAN_HASH_SHOWN]}; look at it (`autorepair show {incident}`) and answer "
+            "that one"
+        )
     return found[0]

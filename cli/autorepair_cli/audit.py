@@ -8,6 +8,7 @@ import click
 
 from autorepair.domain.audit import first_break
 from autorepair.domain.errors import IncidentUnknownError, RecordUnreadableError
+from autorepair.views.story import OPERATORS_PREFIX
 from autorepair_cli.service import Service, speaks_to_the_service
 from autorepair_cli.span import since as moment_of
 
@@ -40,12 +41,21 @@ def verify(service: Service, incident: str | None, since: str, head: str | None)
     if head is not None and incident is None:
         raise click.UsageError("--head goes with an INCIDENT")
     names = (incident,) if incident else _since(service, since)
-    broken = [fault for name in names if (fault := _fault(service, name, head))]
-    for fault in broken:
+    broken = {name: fault for name in names if (fault := _fault(service, name, head))}
+    for fault in broken.values():
         click.echo(fault, err=True)
-    click.echo(f"{len(names) - len(broken)} of {len(names)} incidents: chain whole")
+    acts = {name for name in names if name.startswith(OPERATORS_PREFIX)}
+    if len(acts) < len(names) or not names:
+        _count(set(names) - acts, broken, "incidents")
+    if acts:
+        _count(acts, broken, "months of operators' acts")
     if broken:
         sys.exit(1)
+
+
+def _count(names: set[str], broken: dict[str, str], what: str) -> None:
+    whole = len(names - broken.keys())
+    click.echo(f"{whole} of {len(names)} {what}: chain whole")
 
 
 def _since(service: Service, since: str) -> tuple[str, ...]:

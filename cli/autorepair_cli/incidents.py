@@ -13,10 +13,18 @@ from rich.text import Text
 
 from autorepair.domain.audit import AuditRecord, RecordKind, first_break
 from autorepair.domain.diagnosis import Diagnosis
-from autorepair.domain.errors import IncidentUnknownError
+from autorepair.domain.errors import AutoRepairError, IncidentUnknownError
 from autorepair.domain.evidence import EvidenceSummary
 from autorepair.views.evidence_text import evidence_lines
-from autorepair.views.story import IncidentLine, Passage, line_of, lines_of, story_of
+from autorepair.views.plain_text import as_json_shown, lines_shown, one_line
+from autorepair.views.story import (
+    OPERATORS_PREFIX,
+    IncidentLine,
+    Passage,
+    line_of,
+    lines_of,
+    story_of,
+)
 from autorepair_cli.function_name import plain
 from autorepair_cli.recorded_values import first_of
 from autorepair_cli.service import Service, speaks_to_the_service
@@ -33,6 +41,12 @@ BECAME = {
     RecordKind.REPAIR_GONE: "function gone",
 }
 """What became of the setting since; whoever takes a repair over has to know it."""
+
+FURTHER_LINE = "     | "
+"""Before each further line of a recorded text: others wrote it, and a record begins otherwise."""
+LONGEST_CELL = 300
+LONGEST_PAUSE = 600
+"""An item that was put by hand may give any reason."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -63,6 +77,8 @@ def incidents(
     as_json: bool,
 ) -> None:
     """List incidents, latest first."""
+    if only_open:
+        _tell_of_a_pause(service)
     now = service.clock.now()
     began = moment_of(since or (LONGEST_OPEN if only_open else "24h"), now)
     search = service.audit
@@ -76,7 +92,7 @@ def incidents(
     became = _became(whole)
     if as_json:
         found = [_document(line, became) for line in lines]
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        _echo_json(found)
     elif lines:
         console().print(_table(lines, became))
         _tell_how_to_answer(lines)
@@ -136,11 +152,35 @@ def show(  # noqa: PLR0913 - the options of the command
             "records": [record.as_json() for record in records],
             "first_break": broken,
         }
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        _echo_json(document)
         return
     _tell(records, broken)
     if with_evidence:
         _tell_evidence(service, records)
+
+
+def _tell_of_a_pause(service: Service) -> None:
+    """Say on the error stream that no yes would count now; who only reads may lack that right."""
+    try:
+        pause = service.pauses.in_force()
+    except AutoRepairError as error:
+        click.echo(f"whether repairs are paused cannot be read: {error}", err=True)
+        return
+    if pause is not None:
+        told = one_line(pause.told(), LONGEST_PAUSE)
+        click.echo(f"{told}; a yes is refused meanwhile, a no is taken", err=True)
+
+
+def _echo_json(document: object) -> None:
+    click.echo(as_json_shown(json.dumps(document, indent=2, ensure_ascii=False)))
+
+
+def _say(out: Console, lead: str, recorded: str, *, style: str = "") -> None:
+    """Print recorded text behind a lead of ours; no line of it can pose as one of ours."""
+    first, *further = lines_shown(recorded)
+    out.print(Text(f"{lead}{first}", style=style), soft_wrap=True)
+    for line in further:
+        out.print(Text(f"{FURTHER_LINE}{line}", style=style), soft_wrap=True)
 
 
 def console() -> Console:
@@ -176,13 +216,17 @@ def _table(lines: list[IncidentLine], became: dict[str, AuditRecord]) -> Table:
         table.add_row(
             line.incident_id,
             f"{line.began_at:%Y-%m-%d %H:%M:%S}",
-            Text(line.function_name or "-"),
-            line.root_cause or "-",
-            line.decision or "-",
-            Text(line.change or "-"),
+            _cell(line.function_name),
+            _cell(line.root_cause),
+            _cell(line.decision),
+            _cell(line.change),
             _outcome(line, became.get(line.incident_id)),
         )
     return table
+
+
+def _cell(told: str | None) -> Text:
+    return Text(one_line(told or "-", LONGEST_CELL))
 
 
 def _tell_how_to_answer(lines: list[IncidentLine]) -> None:
@@ -197,8 +241,9 @@ def _question(line: IncidentLine) -> tuple[str, ...]:
     if line.answer_command is None:
         return ()
     until = f" until {line.answer_until:%Y-%m-%d %H:%M:%S} UTC" if line.answer_until else ""
+    plan = one_line(line.plan or "see its plan", LONGEST_CELL)
     return (
-        f"{line.incident_id} asks{until}: {line.plan or 'see its plan'}",
+        f"{line.incident_id} asks{until}: {plan}",
         f"  {line.answer_command}    (or reject)",
     )
 
@@ -212,8 +257,20 @@ def _outcome(line: IncidentLine, later: AuditRecord | None) -> Text:
 
 def _tell(records: tuple[AuditRecord, ...], broken: int | None) -> None:
     out = console()
+    if records[0].entry.incident_id.startswith(OPERATORS_PREFIX):
+        told = f"{records[0].entry.incident_id}  what operators did to the service"
+        out.print(Text(told, style="bold"))
+    else:
+        _tell_in_short(out, records)
+    for passage in story_of(records):
+        _print(out, passage)
+    out.print()
+    out.print(_verdict(records, broken), soft_wrap=True)
+
+
+def _tell_in_short(out: Console, records: tuple[AuditRecord, ...]) -> None:
     line, later = line_of(records), _became(records).get(records[0].entry.incident_id)
-    out.print(Text(f"{line.incident_id}  {line.function_name or '(no function)'}", style="bold"))
+    _say(out, f"{line.incident_id}  ", line.function_name or "(no function)", style="bold")
     cause = "-" if line.root_cause is None else f"{line.root_cause} ({line.confidence or 0:.0%})"
     for label, told in (
         ("alarm", line.alarm or "-"),
@@ -223,13 +280,9 @@ def _tell(records: tuple[AuditRecord, ...], broken: int | None) -> None:
         ("outcome", _outcome(line, later).plain),
         *([("since then", later.entry.summary)] if later else []),
     ):
-        out.print(Text(f"  {label:<11}{told}"), soft_wrap=True)
+        _say(out, f"  {label:<11}", told)
     for told in _question(line):
         out.print(Text(told, style="yellow"), soft_wrap=True)
-    for passage in story_of(records):
-        _print(out, passage)
-    out.print()
-    out.print(_verdict(records, broken), soft_wrap=True)
 
 
 def _tell_evidence(service: Service, records: tuple[AuditRecord, ...]) -> None:
@@ -242,16 +295,16 @@ def _tell_evidence(service: Service, records: tuple[AuditRecord, ...]) -> None:
     out.print()
     out.print(Text("evidence", style="bold cyan"))
     for told in evidence_lines(evidence, diagnosis):
-        out.print(Text(f"     · {told}"), soft_wrap=True)
+        _say(out, "     · ", told)
 
 
 def _print(out: Console, passage: Passage) -> None:
     out.print()
     heading = Text(f"{passage.seq:>3}  {passage.at:%Y-%m-%d %H:%M:%S}  ", style="dim")
     out.print(heading + Text(passage.heading, style="bold cyan"))
-    out.print(Text(f"     {passage.summary}"), soft_wrap=True)
+    _say(out, "     ", passage.summary)
     for fact in passage.facts:
-        out.print(Text(f"     · {fact}", style="dim"), soft_wrap=True)
+        _say(out, "     · ", fact, style="dim")
 
 
 def _verdict(records: tuple[AuditRecord, ...], broken: int | None) -> Text:

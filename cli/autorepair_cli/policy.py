@@ -24,6 +24,8 @@ from autorepair_cli.function_name import plain
 from autorepair_cli.operators import record, tell
 from autorepair_cli.service import Service, speaks_to_the_service
 
+REPAIRS_NOTHING = "under such a policy nothing is repaired"
+NOT_SET = "refused; nothing is written, the policy in force stays as it is"
 BYTE_ORDER_MARK = "\ufeff"
 
 file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -53,7 +55,7 @@ def show(service: Service, function_name: str | None, *, text: bool) -> None:
     if text:
         click.echo(stands)
         return
-    _refuse_faults(service.policy.parameter, stands)
+    _refuse_faults(service.policy.parameter, stands, REPAIRS_NOTHING)
     found = parse_policy(stands)
     if function_name is not None:
         found = found.for_function(function_name)
@@ -68,18 +70,22 @@ def show(service: Service, function_name: str | None, *, text: bool) -> None:
 @file_argument
 def validate(file: Path) -> None:
     """Check the policy in FILE; ends with 1 and says what to do if it cannot be used."""
-    _refuse_faults(str(file), _text_of(file))
+    _refuse_faults(str(file), _text_of(file), REPAIRS_NOTHING)
     click.echo(f"{file}: a policy that the service can act under")
 
 
 @policy.command(name="set")
 @file_argument
 @click.option("--dry-run", is_flag=True, help="Show what would differ and write nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask, whatever it allows.")
 @speaks_to_the_service
-def set_policy(service: Service, file: Path, *, dry_run: bool) -> None:
-    """Put the policy in FILE in force, after checking it; shows what differs from before."""
+def set_policy(service: Service, file: Path, *, dry_run: bool, yes: bool) -> None:
+    """Put the policy in FILE in force, after checking it; shows what differs from before.
+
+    On a terminal it asks first where more would be allowed than before; a script is not asked.
+    """
     text = _text_of(file)
-    _refuse_faults(str(file), text)
+    _refuse_faults(str(file), text, NOT_SET)
     in_force, after = _in_force(service), _whole(parse_policy(text))
     if after == in_force:
         click.echo(f"nothing changes: {service.policy.parameter} says the same already")
@@ -94,6 +100,8 @@ def set_policy(service: Service, file: Path, *, dry_run: bool) -> None:
     if dry_run:
         click.echo("nothing is written")
         return
+    if loosened and not yes:
+        _ask_whether_meant(len(loosened))
     by = service.identity.arn()
     summary = f"{by} has set the policy: {'; '.join(map(told, changes)) or 'nothing differs'}"
     data = {"by": by, "changes": [one.as_json() for one in changes], "loosened": loosened}
@@ -127,14 +135,24 @@ def _text_of(file: Path) -> str:
     return text
 
 
-def _refuse_faults(where: str, text: str) -> None:
+def _ask_whether_meant(loosened: int) -> None:
+    """Let a person say no to what allows more; there is nobody to ask behind a script."""
+    if not sys.stdin.isatty():
+        return
+    values = "1 value would" if loosened == 1 else f"{loosened} values would"
+    if not click.confirm(f"{values} allow more than before, or may. Write it?", err=True):
+        click.echo("nothing is written")
+        sys.exit(1)
+
+
+def _refuse_faults(where: str, text: str, so: str) -> None:
     faults = faults_of(text)
     if not faults:
         return
     for fault in faults:
         click.echo(f"{fault.path}: {fault.what}\n    {fault.remedy}", err=True)
     count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-    click.echo(f"{where}: {count}; under such a policy nothing is repaired", err=True)
+    click.echo(f"{where}: {count}; {so}", err=True)
     sys.exit(1)
 
 

@@ -15,7 +15,7 @@ from botocore.stub import Stubber
 from adapters.account import NOW, STATE_TABLE, Account
 from adapters.actions import actions_called
 from autorepair.aws.approval_links import DynamoApprovalLinks
-from autorepair.domain.approval_link import ApprovalLink
+from autorepair.domain.approval_link import READABLE_FOR, ApprovalLink
 from autorepair.domain.errors import AccessDeniedError, TransientServiceError
 
 LINK = ApprovalLink(
@@ -59,7 +59,7 @@ def test_neither_token_nor_nonce_is_kept_in_the_clear(account: Account) -> None:
     assert token not in json.dumps(kept)
     assert nonce not in json.dumps(kept)
     assert re.fullmatch(r"[A-Za-z0-9_-]{22}", nonce)
-    expires = {"link": LINK.expires_at, f"nonce#{sha256(nonce)}": SOON}
+    expires = {"link": LINK.expires_at + READABLE_FOR, f"nonce#{sha256(nonce)}": SOON}
     assert {item["sk"]["S"]: item["expires_at"]["N"] for item in kept} == {
         sort: str(int(moment.timestamp())) for sort, moment in expires.items()
     }
@@ -102,11 +102,21 @@ def test_the_hash_of_a_token_is_no_token(account: Account) -> None:
     assert links(account).find(item["pk"]["S"].removeprefix("link#")[:43]) is None
 
 
+def test_a_link_leads_to_its_question_for_a_week_after_its_end_and_says_when_that_was(
+    account: Account,
+) -> None:
+    token = links(account).issue(LINK)
+    account.clock.move(timedelta(hours=1, days=6))
+    found = links(account).find(token)
+    assert found is not None
+    assert found.expires_at == NOW + timedelta(hours=1)
+
+
 def test_a_link_leads_nowhere_from_its_last_second_on_though_the_table_still_has_it(
     account: Account,
 ) -> None:
     token = links(account).issue(LINK)
-    account.clock.move(timedelta(minutes=59, seconds=59))
+    account.clock.move(timedelta(days=7, minutes=59, seconds=59))
     assert links(account).find(token) == LINK
     account.clock.move(timedelta(seconds=1))
     assert links(account).find(token) is None

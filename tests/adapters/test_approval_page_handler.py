@@ -128,6 +128,15 @@ def test_a_person_answers_on_the_page_and_no_secret_is_kept_logged_or_counted(
         assert secret not in json.dumps(done)
 
 
+def test_no_setting_of_the_logger_puts_a_link_into_the_log(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
+    house.ask("GET")
+    assert '"step":"approval_page"' in house.log.getvalue()
+    assert house.token not in house.log.getvalue()
+
+
 def test_a_table_that_is_gone_is_a_page_and_a_failure(
     house: House, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -262,9 +262,8 @@ def test_a_plan_that_the_incident_does_not_have_is_not_answered(
     trail: DynamoAuditTrail, run: Run
 ) -> None:
     write_incident(trail, "inc-1")
-    for plan in ("0" * 12, PLAN[:4]):
-        result = run("approve", "inc-1", "--plan", plan)
-        assert (result.exit_code, f"has no plan {plan}" in result.output) == (1, True)
+    result = run("approve", "inc-1", "--plan", "0" * 12)
+    assert (result.exit_code, f"has no plan {'0' * 12}" in result.output) == (1, True)
 
 
 def test_a_comment_has_its_limit(run: Run) -> None:

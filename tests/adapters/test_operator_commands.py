@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from moto.sns.models import sns_backends
 
 from adapters.account import ACCOUNT, REGION, STATE_TABLE, TARGET, Account
-from adapters.indexed import INDEXED_TABLE, indexed_trail
+from adapters.indexed import INDEXED_TABLE, entry, indexed_trail
 from autorepair.aws.audit_trail import DynamoAuditTrail
 from autorepair.aws.incident_state import DynamoIncidentState
 from autorepair.aws.repair_ledger import DynamoRepairLedger
@@ -105,12 +105,18 @@ def test_a_pause_ends_in_the_future_or_not_at_all(account: Account, run: Run, sp
     assert not is_paused(account)
 
 
-def test_what_operators_did_is_checked_with_the_chains_and_listed_as_no_incident(run: Run) -> None:
+def test_what_operators_did_is_checked_with_the_chains_and_listed_as_no_incident(
+    trail: DynamoAuditTrail, run: Run
+) -> None:
     run("pause")
     run("resume")
     assert "no incidents" in run("incidents").output
     # One chain for each month, and one may begin in between.
-    assert re.search(r"([12]) of \1 incidents: chain whole", run("audit", "verify").output)
+    acts_whole = r"([12]) of \1 months of operators' acts: chain whole\n"
+    assert re.fullmatch(acts_whole, run("audit", "verify").output)
+    trail.append(entry("inc-1", at=datetime.now(UTC)))
+    verified = run("audit", "verify").output
+    assert re.fullmatch(f"1 of 1 incidents: chain whole\n{acts_whole}", verified)
 
 
 def test_the_policy_is_shown_with_its_defaults_or_as_it_stands(run: Run) -> None:
@@ -143,6 +149,9 @@ def test_a_policy_that_cannot_be_used_is_refused_fault_by_fault(
             "limits.cooldown_s:", "at least 0", "3 faults",
         ):  # fmt: skip
             assert told in refused.stderr
+        remains = "refused; nothing is written, the policy in force stays as it is"
+        assert (remains in refused.stderr) is (command == "set")
+        assert ("nothing is repaired" in refused.stderr) is (command == "validate")
     assert (text_of(account), acts(account)) == (FIRST, [])
 
 

@@ -68,7 +68,7 @@ def pages(language: Language) -> dict[str, str]:
     typed = Form(nonce="n", name="Ada", comment="two\nlines")
     mistakes = {
         notice.value: shown(asked(), form=typed, notice=notice, language=language)
-        for notice in (*FIELD_OF, Notice.PAUSED, Notice.SPENT)
+        for notice in (*FIELD_OF, Notice.PAUSED, Notice.PAUSED_NOW, Notice.SPENT)
     }
     return mistakes | {
         "question": shown(asked(), language=language),
@@ -325,4 +325,7 @@ def test_a_person_answers_by_the_page_and_sees_what_stands(
     page.get_by_role("status").wait_for()
     assert door.resumed == [("approved", BY)]
     assert f"approved by {BY}" in page.inner_text("main")
+    with page.expect_navigation():
+        page.get_by_role("link", name="Open this page again").click()
+    assert [one.method for one in served.asked] == ["GET", "POST", "POST", "GET"]
     page.context.close()

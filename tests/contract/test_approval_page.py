@@ -16,7 +16,6 @@ from contract.templates import Template
 # What a line of the access log may say; all else might hold the path, and with it the token.
 MAY_BE_LOGGED = {"requestId", "routeKey", "status", "identity.sourceIp", "requestTime"}
 OF_THE_PAGE = {
-    "ApprovalAccessLogGroup",
     "ApprovalAnswerRoute",
     "ApprovalApi",
     "ApprovalIntegration",
@@ -114,6 +113,26 @@ def test_the_answer_is_handed_over_with_the_right_that_iam_knows(stack: Template
         if "states:SendTaskSuccess" in templates.actions(one)
     ]
     assert who == "ApprovalPageRole"
+
+
+def test_the_role_of_the_page_touches_its_own_items_only(stack: Template) -> None:
+    """The internet reaches this function: no lease, pause or remembered change is its to write."""
+    keys = {
+        action: one.get("Condition", {})["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+        for one in templates.allowed(stack, "ApprovalPageRole")
+        if templates.mentions(one["Resource"], "${StateTableName}")
+        for action in templates.actions(one)
+    }
+    assert keys == {
+        "dynamodb:GetItem": ["link#*", "incident#*", "pause"],
+        "dynamodb:PutItem": ["link#*"],
+        "dynamodb:DeleteItem": ["link#*"],
+    }
+
+
+def test_who_came_by_a_link_can_still_be_seen_when_the_page_is_switched_off() -> None:
+    off = deployed("stacks/functions.yaml", EnableApprovalPage="false")
+    assert "ApprovalAccessLogGroup" in off["Resources"]
 
 
 def test_nothing_that_is_called_by_a_state_is_open_to_the_internet(stack: Template) -> None:

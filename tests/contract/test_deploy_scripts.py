@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +70,35 @@ def test_help_names_every_option(script: str, options: str) -> None:
     done = _run(script, "--help")
     assert done.returncode == 0
     assert [o for o in options.split() if o not in done.stdout] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("true", "a public page at an address nobody can guess"),
+        ("false", "No approval page (EnableApprovalPage in parameters/dev.json)"),
+    ],
+)
+def test_a_deployment_announces_the_public_page_and_how_to_switch_it_off(
+    tmp_path: Path, value: str, told: str
+) -> None:
+    for part in ("deploy.sh", "parameters", "statemachine"):
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
+        copy(ROOT / part, tmp_path / part)
+    values = tmp_path / "parameters" / "dev.json"
+    values.write_text(json.dumps({**json.loads(values.read_text()), "EnableApprovalPage": value}))
+    done = subprocess.run(
+        [tmp_path / "deploy.sh", "--environment", "dev", "--email", "a@b.example", "--dry-run"],
+        env={**os.environ, "SAM": "true", "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert told in done.stdout
+    assert "EnableApprovalPage" in done.stdout
+    assert "EnableApprovalPage" in _run("deploy.sh", "--help").stdout
 
 
 def test_a_deployment_that_cannot_be_read_is_no_success() -> None:

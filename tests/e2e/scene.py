@@ -105,6 +105,8 @@ def operator(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [AUTOREPAIR, *arguments],
         env={"PATH": os.environ["PATH"], **lab.ready.exports()},
+        # A terminal would be asked what a script is not.
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=600,

@@ -251,18 +251,22 @@ def test_a_no_on_the_page_leaves_the_function_alone(lab: Lab) -> None:
     assert "Timeout: 4" not in page.text
 
 
-def test_nobody_answers_and_the_link_is_as_one_that_never_was(lab: Lab) -> None:
+def test_nobody_answers_and_the_link_tells_so_and_decides_nothing(lab: Lab) -> None:
     brief = {"modes": {"set_timeout": "ask"}, "approval": {"timeout_s": 8}}
     patient, person = asked_about(lab, "page-late", policy=brief)
     assert outcome(lab, patient) == "expired"
     expired = person.look()
     never = requests.get(f"{lab.ready.approval_url}/{'A' * 43}", timeout=30)
     malformed = requests.get(f"{lab.ready.approval_url}/AAAA", timeout=30)
-    assert (expired.status_code, expired.text) == (404, never.text)
-    assert (malformed.status_code, malformed.text) == (404, never.text)
-    assert patient.function_name not in expired.text
+    assert expired.status_code == 410
+    assert patient.function_name in expired.text
+    assert 'name="nonce"' not in expired.text
+    assert "Nobody answered in time" in expired.text
     late = person.send("approved", nonce="A" * 22)
-    assert (late.status_code, late.text) == (404, never.text)
+    assert (late.status_code, late.text) == (410, expired.text)
+    assert decided(lab, patient) == []
+    assert never.status_code == 404
+    assert (malformed.status_code, malformed.text) == (404, never.text)
 
 
 def test_what_aws_refuses_the_page_is_said_plainly_and_decides_nothing_twice(

@@ -115,7 +115,7 @@ class FakeApprovalLinks:
     def find(self, token: str) -> ApprovalLink | None:
         self._fail("find")
         link = self.issued.get(token)
-        return link if link is not None and link.expires_at > self._clock.now() else None
+        return link if link is not None and link.readable_until > self._clock.now() else None
 
     def offer(self, token: str, *, until: datetime) -> str:
         self._fail("offer")

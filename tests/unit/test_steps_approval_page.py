@@ -86,8 +86,9 @@ def test_the_functions_name_may_have_spaces_around_it() -> None:
 
 LONG = "x" * 1001
 MENDABLE: list[tuple[Notice, dict[str, str | None]]] = [
-    (Notice.WRONG_FUNCTION, {"function_name": ""}),
-    (Notice.WRONG_FUNCTION, {"function_name": None}),
+    (Notice.FUNCTION_MISSING, {"function_name": ""}),
+    (Notice.FUNCTION_MISSING, {"function_name": None}),
+    (Notice.FUNCTION_MISSING, {"function_name": " \u3000"}),
     (Notice.WRONG_FUNCTION, {"function_name": NAME.upper()}),
     (Notice.WRONG_FUNCTION, {"function_name": f"{NAME}2"}),
     (Notice.WRONG_FUNCTION, {"function_name": NAME[:-1]}),
@@ -164,7 +165,7 @@ def test_a_form_may_be_sent_for_fifteen_minutes() -> None:
     assert door.has_decided_nothing()
 
 
-def test_a_form_lasts_no_longer_than_its_link() -> None:
+def test_a_form_lasts_no_longer_than_its_question() -> None:
     door = Door()
     door.world.clock.advance(TIMEOUT_S - 60)
     nonce = door.nonce()
@@ -193,10 +194,27 @@ def test_a_no_goes_through_while_repairs_are_paused() -> None:
     assert door.resumed == [("rejected", BY)]
 
 
-def test_an_unknown_a_malformed_and_an_expired_link_cannot_be_told_apart() -> None:
+def test_whoever_opens_the_page_during_a_pause_is_told_above_the_form() -> None:
+    door = Door()
+    door.world.state.has_pause = True
+    page = door.get()
+    form = Form(nonce="form-nonce-1")
+    assert page.status == 200
+    assert page.body == door.shows(Notice.PAUSED_NOW, form=form, detail=PAUSE.told())
+
+
+def test_of_a_pause_nothing_is_said_where_nothing_can_be_approved() -> None:
+    door = Door()
+    door.post()
+    door.say(RecordKind.REPAIR_PLANNED, "execute_repair", approved_by=BY)
+    door.world.state.has_pause = True
+    assert door.get().body == door.shows(Notice.ANSWERED)
+
+
+def test_an_unknown_a_malformed_and_a_link_of_long_ago_cannot_be_told_apart() -> None:
     door = Door()
     form = door.form()
-    door.world.clock.advance(TIMEOUT_S)
+    door.world.clock.advance(TIMEOUT_S + 7 * 24 * 3600)
     tokens = ["", "x", "a" * 43, "../incident", "\ud800", "link-token-1 "]
     pages = [door.get(token) for token in tokens]
     pages += [door.get(), door.go(form), door.go(event("GET", "", pathParameters=None))]
@@ -245,12 +263,12 @@ def test_what_waits_no_more_says_so_and_has_no_form(
     assert door.has_decided_nothing()
 
 
-def test_a_question_whose_task_token_is_gone_has_expired() -> None:
+def test_a_question_whose_task_token_is_gone_has_ended() -> None:
     door = Door()
     form = door.form()
     door.world.approvals.token = None
     page = door.go(form)
-    assert (page.status, page.body) == (410, door.shows(Notice.EXPIRED))
+    assert (page.status, page.body) == (410, door.shows(Notice.TOO_LATE))
     assert door.has_decided_nothing()
 
 

@@ -10,7 +10,6 @@ from autorepair.domain.audit import RecordKind
 from autorepair.domain.errors import (
     AccessDeniedError,
     AutoRepairError,
-    NotWaitingError,
     RecordConflictError,
     TransientServiceError,
 )
@@ -188,11 +187,22 @@ def test_once_the_incident_goes_on_there_is_no_form_and_nothing_is_handed_over()
 
 def test_an_answer_that_came_too_late_is_told_so_and_takes_no_other() -> None:
     door = Door()
-    door.world.approvals.error = NotWaitingError("the execution has ended (TaskTimedOut)")
-    first, second = door.form(), door.form()
-    for page in (door.go(first), door.go(second), door.get()):
-        assert (page.status, page.body) == (410, door.shows(Notice.EXPIRED))
-    assert [entry.data.get("is_late") for entry in door.answers] == [None, True]
+    yes, no = door.form(), door.form(answer="rejected")
+    overtaken(door, "approved")()
+    late = {"plan_hash": ASKED.plan_hash, "is_late": True}
+    door.say(RecordKind.APPROVAL_ANSWERED, f"answer_approval/{ASKED.plan_hash}/late", **late)
+    for page in (door.go(yes), door.go(no), door.get()):
+        assert (page.status, page.body) == (410, door.shows(Notice.TOO_LATE))
+    assert door.resumed == []
+
+
+def test_an_answer_that_never_got_through_before_the_question_ended_came_too_late() -> None:
+    door = Door()
+    door.world.approvals.error = THROTTLED
+    door.post()
+    door.say(RecordKind.APPROVAL_EXPIRED, "notify_result", plan_hash=ASKED.plan_hash)
+    page = door.get()
+    assert (page.status, page.body) == (410, door.shows(Notice.TOO_LATE))
 
 
 def failing_find(door: Door, error: Exception) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from autorepair.domain.approval import Approval
 from autorepair.domain.audit import RecordKind
 from autorepair.domain.change import ChangeRecord
 from autorepair.domain.course import Course
@@ -82,6 +83,20 @@ def test_the_yes_to_the_second_question_is_the_one_that_is_written_by() -> None:
     (planned,) = [one for one in chain if one.kind is RecordKind.REPAIR_PLANNED]
     assert asked == [twice.first, twice.second]
     assert (answers, planned.data["approved_by"]) == (["anna", "bert"], "bert")
+
+
+def test_the_second_message_says_that_it_asks_again_and_why() -> None:
+    twice = Twice()
+    assert twice.course.change is not None
+    yes = {"answer": "approved", "by": "anna"}
+    course = twice.course.model_copy(update={"approval": Approval.model_validate(yes)})
+    given = RequestApprovalInput(task_token="token-2", state=course)
+    request_approval(given, twice.world.ports)
+    sent = twice.world.notifier.sent[-1]
+    assert "approval needed again" in sent.subject
+    why, answer, *_ = sent.message.splitlines()
+    assert why.endswith(twice.course.change.reason)
+    assert answer.endswith("approved by anna")
 
 
 def test_the_plan_is_the_same_and_only_what_an_answer_names_is_not() -> None:

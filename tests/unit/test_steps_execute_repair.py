@@ -143,6 +143,14 @@ def test_with_the_consent_of_a_person_ask_is_enough() -> None:
     assert record.status == "applied"
     planned = world.audit.chain_of(INCIDENT.id)[0].entry
     assert planned.data["approved_by"] == "duty"
+    assert planned.summary == "about to set_timeout: approved by duty"
+
+
+def test_where_nobody_was_asked_the_record_tells_the_reason_of_the_decision() -> None:
+    world = world_under(AUTO)
+    executed(world, approval=YES)
+    planned = world.audit.chain_of(INCIDENT.id)[0].entry
+    assert planned.summary == "about to set_timeout: slow work"
 
 
 def test_the_consent_of_a_person_is_not_enough_to_observe() -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from autorepair.domain.approval import Approval
-from autorepair.domain.audit import RecordKind
+from autorepair.domain.audit import Entry, RecordKind
 from autorepair.domain.errors import AccessDeniedError, ConfigurationError, TransientServiceError
 from autorepair.domain.incident import Incident, Outcome
 from autorepair.domain.notification import Notification
@@ -11,7 +13,7 @@ from autorepair.steps.notify_result import NotifyResultInput, notify_result
 from autorepair.views.story import story_of
 from unit import failing
 from unit.builders import INCIDENT, applied, course, decision, verification
-from unit.fakes import ARN, World
+from unit.fakes import ARN, NOW, World
 
 
 def opened() -> World:
@@ -37,6 +39,33 @@ def test_people_are_told_and_the_incident_is_closed() -> None:
     assert world.notifier.sent[0].attributes["outcome"] == "repaired"
     assert world.state.open_on == {}
     assert world.kinds(INCIDENT) == [RecordKind.INCIDENT_CLOSED]
+
+
+def test_people_are_told_who_answered_and_when_by_the_answer_that_got_through() -> None:
+    world = opened()
+    plan = decision().plan_hash
+    said = {"plan_hash": plan, "answer": "rejected", "by": "Ann", "comment": "no"}
+    for key, at, data in (
+        ("answer", NOW, said),
+        ("late", NOW + timedelta(minutes=1), {"plan_hash": plan, "is_late": True}),
+    ):
+        entry = Entry(
+            incident_id=INCIDENT.id,
+            key=key,
+            kind=RecordKind.APPROVAL_ANSWERED,
+            at=at,
+            function_name=None,
+            summary="answered",
+            data=data,
+        )
+        world.audit.append(entry)
+    given = course(
+        decision=decision(action="ask"),
+        approval=Approval(answer="rejected", by="Ann", comment="no"),
+    )
+    notify_result(NotifyResultInput.model_validate(given.as_json()), world.ports)
+    told = f"Answer: rejected by Ann ({NOW:%Y-%m-%d %H:%M:%S} UTC): no\n"
+    assert told in world.notifier.sent[0].message
 
 
 def test_the_closing_event_carries_the_head_of_the_chain() -> None:

@@ -38,6 +38,13 @@ def test_the_token_is_in_no_record_message_or_event() -> None:
     assert "secret-token" not in repr(world.announcer.announced)
 
 
+def test_the_message_says_until_when_the_question_stands() -> None:
+    world = World()
+    requested(world, token="token-1")
+    until = NOW + timedelta(seconds=3600)
+    assert f"(until {until:%Y-%m-%d %H:%M:%S} UTC)\n" in world.notifier.sent[0].message
+
+
 def test_a_retry_brings_a_new_token_and_no_second_record() -> None:
     world = World()
     requested(world, token="token-1")

@@ -239,9 +239,109 @@ def test_an_answer_that_did_not_get_through_can_only_be_repeated(answer: str) ->
 def test_an_answer_that_came_too_late_is_told_as_such() -> None:
     late = {"plan_hash": PLAN, "is_late": True}
     records = told(answered(asked()), RecordKind.APPROVAL_ANSWERED, "too late", late)
-    page = Read(shown(records, form=None, notice=Notice.EXPIRED))
-    assert "This answer came too late; it has changed nothing." in page.text
-    assert "came too late" not in Read(shown(answered(asked()), form=None)).text
+    for over in (records, closed(records, Outcome.EXPIRED)):
+        page = Read(shown(over, form=None, notice=Notice.TOO_LATE))
+        assert "This answer came too late: the service was not waiting any more." in page.text
+        assert "approved by Ada, by the link" in page.text
+        assert "obody answered" not in page.text
+
+
+STOPPED = {"error": None, "execution": "ABORTED", "undo": "nothing_to_undo", "reason": "none"}
+
+
+@pytest.mark.parametrize(
+    ("language", "stopped", "failed"),
+    [("en", "Stopped by hand: somebody", "service itself"), ("zh", "已由人工中止", "自身")],
+)
+@pytest.mark.parametrize("records", [asked(), answered(asked())])
+def test_an_incident_that_was_stopped_by_hand_has_not_failed(
+    records: Records, language: Language, stopped: str, failed: str
+) -> None:
+    by_hand = told(records, RecordKind.FAILURE_HANDLED, "it ended (ABORTED)", STOPPED)
+    by_itself = told(records, RecordKind.FAILURE_HANDLED, "e", STOPPED | {"execution": "FAILED"})
+    pages = [
+        Read(shown(closed(ended, Outcome.FAILED), form=None, language=language)).text
+        for ended in (by_hand, by_itself)
+    ]
+    assert [(stopped in text, failed in text) for text in pages] == [(True, False), (False, True)]
+
+
+def test_what_a_stopped_execution_left_behind_is_told() -> None:
+    left = STOPPED | {"undo": "undo_failed"}
+    records = told(repaired()[:-2], RecordKind.FAILURE_HANDLED, "it ended (ABORTED)", left)
+    page = Read(shown(closed(records, Outcome.FAILED), form=None, notice=Notice.ANSWERED))
+    assert "could NOT be taken back" in page.text
+
+
+@pytest.mark.parametrize(
+    ("by", "language", "said"),
+    [
+        ("Ada, by the link", "en", "approved by Ada, by the link"),
+        ("Ada, by the link", "zh", "已批准，答复人：Ada（通过链接）"),  # noqa: RUF001 - Chinese punctuation
+        ("arn:aws:iam::1:user/ada", "zh", "已批准，答复人：arn:aws:iam::1:user/ada"),  # noqa: RUF001 - Chinese punctuation
+    ],
+)
+def test_who_answered_is_told_in_the_pages_language(by: str, language: Language, said: str) -> None:
+    page = Read(shown(answered(asked(), by=by), form=None, language=language))
+    assert any(text.startswith(f"{said} (2026-") for text in page.texts)
+
+
+@pytest.mark.parametrize(("language", "label"), [("en", "Environment"), ("zh", "环境")])
+def test_the_page_names_the_environment_where_the_record_tells_it(
+    language: Language, label: str
+) -> None:
+    page = Read(shown(asked(), language=language))
+    assert page.texts[page.texts.index(label) + 1] == "prod"
+    untold = shown(told((), RecordKind.ACTION_DECIDED, "ask", ASKED.as_json()), language=language)
+    assert label not in Read(untold).texts
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("records", [asked(), answered(asked()), repaired()])
+def test_after_an_answer_the_page_is_opened_again_by_a_link(
+    records: Records, language: Language
+) -> None:
+    page = Read(shown(records, form=None, notice=Notice.APPROVED_NOW, language=language))
+    assert {"href": f"?lang={language}"} in page.all("a")
+    assert WORDS[language].labels["open_again"] in page.texts
+    said = [text.text for text in WORDS[language].notices.values()]
+    assert not [text for text in (*said, WORDS[language].labels["again"]) if "eload" in text]
+
+
+AGAIN = (*FIELD_OF, Notice.PAUSED, Notice.SPENT, Notice.TRY_AGAIN)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("notice", AGAIN)
+def test_whoever_gets_the_form_again_is_told_to_type_the_functions_name_again(
+    notice: Notice, language: Language
+) -> None:
+    words = WORDS[language]
+    page = Read(shown(asked(), notice=notice, language=language))
+    is_told_to = FIELD_OF.get(notice) == "function_name"
+    assert (words.labels["type_again"] in page.texts) is not is_told_to
+    assert words.labels["open_again"] not in page.texts
+
+
+@pytest.mark.parametrize("notice", [*FIELD_OF, Notice.PAUSED])
+def test_a_refusal_says_that_nothing_is_decided_unless_an_answer_is_recorded(
+    notice: Notice,
+) -> None:
+    assert "Nothing is decided." in Read(shown(asked(), notice=notice)).text
+    assert "Nothing is decided" not in Read(shown(answered(asked()), notice=notice)).text
+
+
+def test_a_pause_is_told_above_a_form_that_nobody_has_sent_yet() -> None:
+    page = Read(shown(asked(), notice=Notice.PAUSED_NOW, detail="paused by ops: storm"))
+    assert "paused by ops: storm" in page.text
+    assert WORDS["en"].labels["type_again"] not in page.text
+    assert "Error" not in page.text
+    assert page.all("form")
+
+
+@pytest.mark.parametrize(("language", "harm"), [("en", "does not help"), ("zh", "没有帮助")])
+def test_what_does_not_help_is_said_to_be_taken_back(language: Language, harm: str) -> None:
+    assert harm in Read(shown(asked(), language=language)).text
 
 
 def test_a_later_question_of_the_same_incident_is_mentioned() -> None:

@@ -275,7 +275,7 @@ def handler_for(
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         clients().make(uses)
 
-    @logger.inject_lambda_context(clear_state=True)
+    @logger.inject_lambda_context(clear_state=True, log_event=False)
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
         logger.append_keys(step=name, incident_id=_incident_id(event))
         try:

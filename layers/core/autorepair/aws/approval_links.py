@@ -1,9 +1,11 @@
 """The links of the approval page, in the state table.
 
-    link#<SHA-256 of the token>  link                   incident_id, plan_hash, fingerprint
+    link#<SHA-256 of the token>  link                   incident_id, plan_hash, fingerprint,
+                                                        question_ends
     link#<SHA-256 of the token>  nonce#<its SHA-256>    a form that waits to be sent
 
-Both have the table's TTL, expires_at. Token and nonce are random, so that their plain hashes give
+Both have the table's TTL, expires_at; that of a link is days after its question's end, so that it
+can still be read. Token and nonce are random, so that their plain hashes give
 nothing away: there is nothing to guess them by.
 """
 
@@ -59,12 +61,15 @@ class DynamoApprovalLinks:
             "incident_id": {"S": link.incident_id},
             "plan_hash": {"S": link.plan_hash},
             "fingerprint": {"S": link.fingerprint},
+            "question_ends": _seconds(link.expires_at),
         }
-        self._put(_link_key(token) | bound, link.expires_at)
+        self._put(_link_key(token) | bound, link.readable_until)
         return token
 
     def find(self, token: str) -> ApprovalLink | None:
-        """Give what a token is bound to; None: unknown, malformed or expired, and not told which.
+        """Give what a token is bound to; None: unknown, malformed or long past, not told which.
+
+        It is given for ``READABLE_FOR`` after the question's end, too.
 
         Raises:
             AccessDeniedError, TransientServiceError, ConfigurationError: It cannot be read.
@@ -82,7 +87,7 @@ class DynamoApprovalLinks:
             incident_id=item["incident_id"]["S"],
             plan_hash=item["plan_hash"]["S"],
             fingerprint=item["fingerprint"]["S"],
-            expires_at=datetime.fromtimestamp(int(item["expires_at"]["N"]), UTC),
+            expires_at=datetime.fromtimestamp(int(item["question_ends"]["N"]), UTC),
         )
 
     def offer(self, token: str, *, until: datetime) -> str:

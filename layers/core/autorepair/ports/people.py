@@ -47,7 +47,9 @@ class ApprovalLinks(Protocol):
         ...
 
     def find(self, token: str) -> ApprovalLink | None:
-        """Give what a token is bound to; None: unknown, malformed or expired, and not told which.
+        """Give what a token is bound to; None: unknown, malformed or long past, not told which.
+
+        It is given for ``READABLE_FOR`` after the question's end, too: to be read, not answered.
 
         Raises:
             AccessDeniedError, TransientServiceError: It cannot be read.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import timedelta
 from typing import Literal
 
 from pydantic import Field
@@ -67,15 +68,15 @@ def answer_approval(given: AnswerInput, ports: AnswerPorts) -> Answered:
     _check_plan(given, records)
     earlier = _earlier(given, records)
     if earlier is not None:
-        return _again(given, earlier, records, ports)
+        return _again(given, earlier, ports)
     token = _token(given, records, ports)
     mine = _entry(given, records, ports)
     stands = ports.audit.append(mine)
     if (stands.entry.at, stands.entry.data) != (mine.at, mine.data):
         # Somebody else answered between the reading and the writing.
-        return _again(given, _said(stands), records, ports)
-    _resume(given, token, mine, ports)
-    return Answered(approval=_said(stands), is_repeated=False)
+        return _again(given, _said(stands), ports)
+    is_mine = _resume(given, token, records, mine, ports)
+    return Answered(approval=_said(stands), is_repeated=not is_mine)
 
 
 def open_question(records: Records) -> AuditRecord | None:
@@ -105,19 +106,21 @@ def _earlier(given: AnswerInput, records: Records) -> Approval | None:
     return next((_said(r) for r in records if r.entry.key == key), None)
 
 
-def _again(given: AnswerInput, earlier: Approval, records: Records, ports: AnswerPorts) -> Answered:
+def _again(given: AnswerInput, earlier: Approval, ports: AnswerPorts) -> Answered:
     if earlier.answer != given.answer:
         raise ContraryAnswerError(
             f"incident {given.incident_id} was {earlier.answer} by {earlier.by} before; "
             "the first answer stands"
         )
+    # The token first: one that is of a later plan has that plan's decision in the records by now.
+    token = ports.approvals.waiting_token(given.incident_id)
+    records = ports.audit.chain_of(given.incident_id)
     late = next((r for r in records if r.entry.key == _late_key(_key(given))), None)
     if late is not None:
         raise NotWaitingError(f"incident {given.incident_id}: {late.entry.summary}")
     # What waits by now may be another question, of which there is no record yet.
     is_over = bool(_ending(records)) or _has_got_through(given, records)
-    token = None if is_over else ports.approvals.waiting_token(given.incident_id)
-    if token is not None:
+    if token is not None and not is_over:
         # That it waits no more is how it should be: the answer got through the first time.
         with suppress(NotWaitingError):
             ports.approvals.resume(token, earlier)
@@ -142,11 +145,21 @@ def _token(given: AnswerInput, records: Records, ports: AnswerPorts) -> str:
     return token
 
 
-def _resume(given: AnswerInput, token: str, mine: Entry, ports: AnswerPorts) -> None:
+def _resume(
+    given: AnswerInput, token: str, records: Records, mine: Entry, ports: AnswerPorts
+) -> bool:
+    """Hand the answer over; False: nothing waits for it, and nobody can say yet that it is late.
+
+    Step Functions says the same of a task that expired and of one that has its answer. While the
+    question lasts, this very answer may have got through already: given again by somebody else, or
+    by an earlier try of this call whose receipt was lost. The records will tell.
+    """
     approval = Approval(answer=given.answer, by=given.by, comment=given.comment)
     try:
         ports.approvals.resume(token, approval)
     except NotWaitingError as error:
+        if _lasts(records, ports):
+            return False
         late = f"the answer ({given.answer}) came too late: {error}"
         update = {
             "key": _late_key(mine.key),
@@ -155,10 +168,20 @@ def _resume(given: AnswerInput, token: str, mine: Entry, ports: AnswerPorts) -> 
         }
         ports.audit.append(mine.model_copy(update=update))
         raise NotWaitingError(f"incident {given.incident_id}: {late}") from error
+    return True
+
+
+def _lasts(records: Records, ports: AnswerPorts) -> bool:
+    asked = open_question(records)
+    seconds = asked.entry.data.get("timeout_s") if asked else None
+    if asked is None or not isinstance(seconds, int):
+        return False
+    return ports.clock.now() < asked.entry.at + timedelta(seconds=seconds)
 
 
 def _entry(given: AnswerInput, records: Records, ports: AnswerPorts) -> Entry:
-    told = f": {given.comment}" if given.comment else ""
+    # In one line: in a list of records a line of its own could pass for another record.
+    told = f": {' '.join(given.comment.split())}" if given.comment else ""
     return Entry(
         incident_id=given.incident_id,
         key=_key(given),

@@ -33,9 +33,10 @@ _STATUS: dict[Standing, tuple[HTTPStatus, Notice | None]] = {
     Standing.UNASKED: (HTTPStatus.OK, None),
     Standing.WAITING: (HTTPStatus.OK, None),
     Standing.ANSWERED: (HTTPStatus.OK, Notice.ANSWERED),
-    Standing.TOO_LATE: (HTTPStatus.GONE, Notice.EXPIRED),
+    Standing.TOO_LATE: (HTTPStatus.GONE, Notice.TOO_LATE),
     Standing.EXPIRED: (HTTPStatus.GONE, Notice.EXPIRED),
     Standing.CLOSED: (HTTPStatus.CONFLICT, Notice.CLOSED),
+    Standing.STOPPED: (HTTPStatus.CONFLICT, Notice.STOPPED),
     Standing.PLAN_CHANGED: (HTTPStatus.GONE, Notice.PLAN_CHANGED),
     # The page says itself what is wrong with the record.
     Standing.UNREADABLE: (HTTPStatus.CONFLICT, None),
@@ -82,7 +83,7 @@ def _page(given: PageRequest, ports: Ports) -> PageResponse:
 
 def _look(token: str, link: ApprovalLink, language: Language, ports: Ports) -> _Visit:
     records = ports.audit.chain_of(link.incident_id)
-    return _Visit(token, link, language, records, question_of(link, records))
+    return _Visit(token, link, language, records, question_of(link, records, now=ports.clock.now()))
 
 
 def _look_again(visit: _Visit, ports: Ports) -> _Visit:
@@ -93,7 +94,12 @@ def _standing(visit: _Visit, ports: Ports) -> PageResponse:
     """Show what stands, with a form where an answer may still do something."""
     status, notice = _STATUS[visit.question.standing]
     form = Form(nonce=_nonce(visit, ports)) if visit.question.is_open else None
-    page = _shown(visit, status, notice, form=form)
+    # Said before the form is filled in, not after; a no goes through.
+    is_asking = form is not None and notice is None
+    pause = ports.state.pause_in_force() if is_asking else None
+    if pause is not None:
+        notice = Notice.PAUSED_NOW
+    page = _shown(visit, status, notice, form=form, detail=pause.told() if pause else "")
     if visit.question.standing is not Standing.UNREADABLE:
         return page
     trouble = f"the records of incident {visit.link.incident_id} were altered or cannot be read"
@@ -144,7 +150,7 @@ def _answer(visit: _Visit, form: PageForm, ports: Ports) -> PageResponse:
 def _too_late(visit: _Visit, form: PageForm, ports: Ports) -> PageResponse:
     if visit.question.standing is Standing.WAITING:
         # The execution waits no more, and has not come to say so.
-        return _shown(visit, HTTPStatus.GONE, Notice.EXPIRED)
+        return _shown(visit, HTTPStatus.GONE, Notice.TOO_LATE)
     return _as_it_stands(visit, form, ports)
 
 

@@ -233,16 +233,26 @@ def _write_ahead(given: ExecuteRepairInput, held: HeldLease, ports: Ports) -> Ch
         given.incident,
         key=f"execute_repair/{_attempt(given)}/planned",
         kind=RecordKind.REPAIR_PLANNED,
-        summary=f"about to {given.plan.kind.value}: {given.decision.reason}",
+        summary=f"about to {given.plan.kind.value}: {_warrant(given)}",
         data={
             "change": given.plan.as_json(),
             "plan_hash": given.decision.plan_hash,
             "fence": held.fence,
-            "approved_by": given.approval.by if given.approval and given.has_consent else None,
+            "approved_by": _consenter(given),
         },
     )
     ports.state.remember_change(given.incident, planned)
     return planned
+
+
+def _warrant(given: ExecuteRepairInput) -> str:
+    """Say what the change is made on: a person's yes, or else the reason of the decision."""
+    by = _consenter(given)
+    return given.decision.reason if by is None else f"approved by {by}"
+
+
+def _consenter(given: ExecuteRepairInput) -> str | None:
+    return given.approval.by if given.approval and given.has_consent else None
 
 
 def _apply(given: ExecuteRepairInput, held: HeldLease, ports: Ports) -> FunctionConfiguration:

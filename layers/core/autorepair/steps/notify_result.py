@@ -7,6 +7,7 @@ from autorepair.domain.course import Course, outcome_of
 from autorepair.domain.errors import AutoRepairError, TransientServiceError
 from autorepair.domain.incident import Outcome
 from autorepair.domain.notification import Notification
+from autorepair.domain.value import Instant
 from autorepair.ports import Ports
 from autorepair.steps.closing import close, keep_remembered
 from autorepair.steps.recording import record
@@ -42,7 +43,8 @@ def notify_result(given: NotifyResultInput, ports: Ports) -> Notification:
         # What people are told to stay is never taken back, whatever fails from here on.
         keep_remembered(given.incident, ports)
         unwatched = _unwatched(given, outcome, ports)
-        message = result_message(_with_note(given, unwatched), outcome)
+        answered_at = _answered_at(given, ports)
+        message = result_message(_with_note(given, unwatched), outcome, answered_at=answered_at)
         message_id = tell(message, given.incident, outcome, ports, key=KEY)
         data = {"message_id": message_id, **({"unwatched": unwatched} if unwatched else {})}
     else:
@@ -81,6 +83,19 @@ def _record_silence(given: NotifyResultInput, ports: Ports) -> None:
         summary="nobody answered in time: that is a no",
         data={"plan_hash": plan_hash},
     )
+
+
+def _answered_at(given: NotifyResultInput, ports: Ports) -> Instant | None:
+    """Say when the answer that the execution got was recorded; one that came too late is none."""
+    if given.approval is None:
+        return None
+    told = given.approval.model_dump()
+    answers = (
+        said.entry
+        for said in reversed(ports.audit.chain_of(given.incident.id))
+        if said.entry.kind is RecordKind.APPROVAL_ANSWERED
+    )
+    return next((one.at for one in answers if {k: one.data.get(k) for k in told} == told), None)
 
 
 def _closing_of_earlier_run(given: NotifyResultInput, ports: Ports) -> AuditRecord | None:

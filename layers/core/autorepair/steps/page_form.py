@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import Field, ValidationError
 
+from autorepair.domain.approval_link import BY_THE_LINK
 from autorepair.domain.errors import MalformedEventError
 from autorepair.domain.page import PageRequest
 from autorepair.domain.value import Value
@@ -20,6 +21,9 @@ _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 10
 # They turn the direction of what is shown after them: a comment could read as another record.
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+# Letters, marks and signs to Unicode, and blank on a screen: a name of them would be nobody's.
+_BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
 class PageForm(Value):
@@ -34,7 +38,7 @@ class PageForm(Value):
     @property
     def by(self) -> str:
         """Who answers, as the record tells it: nobody has proved the name."""
-        return f"{' '.join(self.name.split())}, by the link"
+        return f"{' '.join(self.name.split())}{BY_THE_LINK}"
 
     @property
     def told(self) -> str | None:
@@ -54,16 +58,22 @@ class PageForm(Value):
     def complaint(self, function_name: str) -> Notice | None:
         """Say what the person has to mend; None: nothing."""
         if self.function_name.strip() != function_name:
-            return Notice.WRONG_FUNCTION
+            is_missing = not self.function_name.strip()
+            return Notice.FUNCTION_MISSING if is_missing else Notice.WRONG_FUNCTION
         # Before white space is collapsed: some control characters count as such.
         if any(unicodedata.category(c) == "Cc" for c in self.name):
             return Notice.NAME_UNFIT
         name = " ".join(self.name.split())
         if not name:
             return Notice.NAME_MISSING
-        if len(name) > LONGEST_NAME or not name.isprintable():
+        if len(name) > LONGEST_NAME or not name.isprintable() or not _is_seen(name):
             return Notice.NAME_UNFIT
         return Notice.COMMENT_TOO_LONG if len(self.told or "") > LONGEST_COMMENT else None
+
+
+def _is_seen(name: str) -> bool:
+    """Whether there is something that marks are put on, and nothing that only looks so."""
+    return _BLANKS.isdisjoint(name) and any(unicodedata.category(c)[0] in "LNPS" for c in name)
 
 
 def form_of(request: PageRequest) -> PageForm:

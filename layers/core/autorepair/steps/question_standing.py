@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum, auto
 
 from autorepair.domain.approval_link import ApprovalLink
-from autorepair.domain.audit import RecordKind
+from autorepair.domain.audit import AuditRecord, RecordKind
 from autorepair.domain.change import Change
 from autorepair.steps.answer_approval import Records
 from autorepair.views.asked_plan import AskedPlan, asked_plan
@@ -21,6 +22,9 @@ _FROM_OUTSIDE = frozenset(
 )
 """Records that others than its execution add to an incident: they show nothing of its going on."""
 
+_ACTED_ON = frozenset({RecordKind.REPAIR_PLANNED, RecordKind.REPAIR_WITHHELD})
+"""What follows an approval that got through."""
+
 
 class Standing(Enum):
     """What became of a question so far."""
@@ -34,11 +38,13 @@ class Standing(Enum):
     """A record was altered, or the plan cannot be read: nobody can see what they would answer."""
     PLAN_CHANGED = auto()
     TOO_LATE = auto()
-    """It was answered when the execution waited no more."""
+    """It was answered, and the execution waited no more, or has ended without the answer."""
     ANSWERED = auto()
     EXPIRED = auto()
     CLOSED = auto()
     """Its incident ended without an answer."""
+    STOPPED = auto()
+    """Somebody stopped its execution before anything was done about an answer."""
     WAITING = auto()
 
 
@@ -50,6 +56,8 @@ class Question:
     plan: AskedPlan
     is_handed_over: bool
     """Whether the record shows that the execution went on with the answer."""
+    is_past: bool
+    """Whether its time is up by the clock; the records may lag, and be read for days after."""
 
     @property
     def is_open(self) -> bool:
@@ -57,15 +65,20 @@ class Question:
 
         One that was recorded and perhaps not handed over may be given again.
         """
+        if self.is_past:
+            return False
         if self.standing is Standing.ANSWERED:
             return not self.is_handed_over
         return self.standing in {Standing.UNASKED, Standing.WAITING}
 
 
-def question_of(link: ApprovalLink, records: Records) -> Question:
+def question_of(link: ApprovalLink, records: Records, *, now: datetime) -> Question:
     """Say how the question stands that a link leads to."""
     plan = asked_plan(records, link.plan_hash)
-    return Question(_standing(link, records, plan), plan, _went_on(link, records))
+    standing, is_past = _standing(link, records, plan), link.expires_at <= now
+    if is_past and standing in {Standing.UNASKED, Standing.WAITING}:
+        standing = Standing.EXPIRED
+    return Question(standing, plan, _went_on(link, records), is_past)
 
 
 def fingerprint_of(change: Change) -> str:
@@ -80,21 +93,35 @@ def _standing(link: ApprovalLink, records: Records, plan: AskedPlan) -> Standing
     is_replaced = is_asked and plan.is_replaced
     if is_replaced or fingerprint_of(plan.change) != link.fingerprint:
         return Standing.PLAN_CHANGED
+    has_expired = _has(records, RecordKind.APPROVAL_EXPIRED, link)
     if plan.is_late:
         return Standing.TOO_LATE
     if plan.said is not None:
-        return Standing.ANSWERED
-    if _has(records, RecordKind.APPROVAL_EXPIRED, link):
+        return _answered(link, records, plan, has_expired=has_expired)
+    if has_expired:
         return Standing.EXPIRED
     if any(r.entry.kind is RecordKind.INCIDENT_CLOSED for r in records):
-        return Standing.CLOSED
+        return Standing.STOPPED if plan.is_stopped else Standing.CLOSED
     return Standing.WAITING if is_asked else Standing.UNASKED
 
 
+def _answered(
+    link: ApprovalLink, records: Records, plan: AskedPlan, *, has_expired: bool
+) -> Standing:
+    """Tell an answer that counts from one that was recorded and that nothing waited for."""
+    if has_expired:
+        return Standing.TOO_LATE
+    answer = next(r for r in records if _is(r, RecordKind.APPROVAL_ANSWERED, link))
+    is_acted_on = any(r.seq > answer.seq and r.entry.kind in _ACTED_ON for r in records)
+    return Standing.STOPPED if plan.is_stopped and not is_acted_on else Standing.ANSWERED
+
+
 def _has(records: Records, kind: RecordKind, link: ApprovalLink) -> bool:
-    return any(
-        r.entry.kind is kind and r.entry.data.get("plan_hash") == link.plan_hash for r in records
-    )
+    return any(_is(record, kind, link) for record in records)
+
+
+def _is(record: AuditRecord, kind: RecordKind, link: ApprovalLink) -> bool:
+    return record.entry.kind is kind and record.entry.data.get("plan_hash") == link.plan_hash
 
 
 def _went_on(link: ApprovalLink, records: Records) -> bool:

@@ -47,7 +47,7 @@ def request_approval(given: RequestApprovalInput, ports: Ports) -> ApprovalReque
         expires_at=ports.clock.now() + timedelta(seconds=decision.approval_timeout_s),
     )
     ports.state.keep_task_token(incident, given.task_token, seconds=decision.approval_timeout_s)
-    message = approval_message(course, _url(link, ports))
+    message = approval_message(course, _url(link, ports), until=link.expires_at)
     message_id = ports.notifier.publish(
         subject=message.subject, message=message.body, attributes={"kind": "approval_requested"}
     )

@@ -15,9 +15,12 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from autorepair.domain.approval_link import BY_THE_LINK
+from autorepair.domain.audit import RecordKind
 from autorepair.domain.change import Change
+from autorepair.domain.incident import Outcome
 from autorepair.domain.page import Language as PageLanguage
 from autorepair.domain.value import Value
 from autorepair.views.approval_texts import WORDS, Notice, PageWords
@@ -47,7 +50,10 @@ __all__ = [
 
 LONGEST_NAME = 100
 LONGEST_COMMENT = 1000
+MOST_JOINED = 100
+"""So many of the alarms that joined are shown: Lambda hands on 6 MB and no more."""
 FIELD_OF = {
+    Notice.FUNCTION_MISSING: "function_name",
     Notice.WRONG_FUNCTION: "function_name",
     Notice.NAME_MISSING: "name",
     Notice.NAME_UNFIT: "name",
@@ -56,6 +62,8 @@ FIELD_OF = {
 """The field of the form that a notice is about."""
 _RESULTS = {Notice.APPROVED_NOW, Notice.REJECTED_NOW, Notice.ANSWERED}
 _TOLD_BY_THE_RECORD = {Notice.ANSWERED, Notice.CONTRARY}
+_UNDECIDED = {Notice.PAUSED, Notice.SPENT, Notice.TRY_AGAIN, *FIELD_OF}
+"""What a form that was sent, and has decided nothing, is shown again with."""
 # Control characters, what turns the direction of text or has no width, halves of characters, and
 # line ends that HTML does not know.
 _NOT_SHOWN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -90,6 +98,8 @@ class _Told:
     detail: str
     field: str | None
     is_result: bool
+    is_mistake: bool = False
+    """Whether it is said of a form that was sent and is shown once more."""
 
 
 def question_page(  # noqa: PLR0913 - what is asked, what is said of it, and in which language
@@ -123,11 +133,13 @@ def question_page(  # noqa: PLR0913 - what is asked, what is said of it, and in 
         risks=[*_risks(plan, words), *(_consequences(plan, words) if is_asking else ())],
         until=_moment(plan.until) if plan.until else None,
         standing=_standing(records, plan, words),
+        environment=environment_option(plan.execution_arn).removeprefix(" --env "),
         snippet=_snippet(plan, words),
         identity=_identity(plan, plan_hash, words),
+        share_shown=_share_shown(records),
         story=[
             (words.kinds[record.entry.kind], _moment(passage.at), passage)
-            for record, passage in zip(records, story_of(records), strict=True)
+            for record, passage in zip(_shown(records), story_of(_shown(records)), strict=True)
         ],
         longest_name=LONGEST_NAME,
     )
@@ -160,14 +172,27 @@ def headers() -> dict[str, str]:
     }
 
 
-def visible(text: str) -> str:
+def _shown(records: Records) -> Records:
+    """Leave out all but the last alarms that joined: one that flaps joins for days."""
+    joined = [r.seq for r in records if r.entry.kind is RecordKind.ALARM_JOINED]
+    left_out = set(joined[:-MOST_JOINED])
+    return tuple(record for record in records if record.seq not in left_out)
+
+
+def _share_shown(records: Records) -> str:
+    """Say how many of the records are shown; empty where all are."""
+    shown = len(_shown(records))
+    return f" ({shown} / {len(records)})" if shown < len(records) else ""
+
+
+def visible(text: str, but: str = "\n\t") -> str:
     """Name the characters that a browser would not show, or that would turn what is around them.
 
     Line feeds and tabs stay; a carriage return before a line feed goes.
     """
     return "".join(
         f"⟨U+{ord(letter):04X}⟩"
-        if unicodedata.category(letter) in _NOT_SHOWN and letter not in "\n\t"
+        if unicodedata.category(letter) in _NOT_SHOWN and letter not in but
         else letter
         for letter in text.replace("\r\n", "\n")
     )
@@ -184,7 +209,13 @@ def _template() -> Template:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    environment.filters["typed"] = _typed
     return environment.get_template("approval_page.html")
+
+
+def _typed(text: str) -> Markup:
+    """Give back what somebody typed, to be sent once more: what joins emoji and letters stays."""
+    return escape(visible(text, "\n\t\u200c\u200d"))
 
 
 def _finalized(value: object) -> object:
@@ -205,7 +236,7 @@ def _frame(
         "words": words,
         "labels": words.language.labels | words.labels,
         "told": told,
-        "is_mistaken": is_asking and told is not None,
+        "is_mistaken": is_asking and told is not None and told.is_mistake,
         "heading": words.labels["asking"] if is_asking or told is None else told.heading,
         "function_name": function_name,
         # S704: the style is a file of this package, and its hash is in the header.
@@ -224,12 +255,16 @@ def _told(
         return None
     said = words.notices[notice]
     is_told_below = notice in _TOLD_BY_THE_RECORD and plan.said is not None
+    # Of an answer that was recorded and perhaps not handed over that would be wrong.
+    is_undecided = plan.said is None and notice in {Notice.PAUSED, *FIELD_OF}
+    undecided = words.labels["undecided"] if is_undecided else ""
     return _Told(
         said.heading,
-        words.labels["again"] if notice is Notice.ANSWERED and has_form else said.text,
+        words.labels["again"] if notice is Notice.ANSWERED and has_form else undecided + said.text,
         "" if is_told_below else detail,
         field=FIELD_OF.get(notice) if has_form else None,
         is_result=notice in _RESULTS,
+        is_mistake=has_form and notice in _UNDECIDED,
     )
 
 
@@ -290,23 +325,35 @@ def _standing(records: Records, plan: AskedPlan, words: PageWords) -> list[_Row]
     labels = words.labels
     rows = []
     if (said := plan.said) is not None:
-        told = labels["said"].format(answer=labels[said.answer], by=said.by)
+        told = labels["said"].format(answer=labels[said.answer], by=_by(said.by, words))
         rows.append(_Row(labels["answer"], f"{told} ({_moment(said.at)[1]})"))
         if said.comment:
             rows.append(_Row(labels["comment_said"], said.comment))
-    if plan.is_late:
-        rows.append(_Row(words.language.labels["note"], labels["late"]))
     if plan.altered_at is not None:
         altered = labels["altered_at"].format(seq=plan.altered_at)
         rows.append(_Row(words.language.labels["note"], altered))
     if plan.is_replaced:
         rows.append(_Row(words.language.labels["note"], labels["another"]))
     if plan.outcome is not None:
-        rows.append(_Row(labels["outcome"], words.language.headlines[plan.outcome]))
+        rows.append(_Row(labels["outcome"], _ending(plan, plan.outcome, words)))
     elif records:
         last = records[-1].entry
         rows.append(_Row(labels["so_far"], f"{words.kinds[last.kind]} ({_moment(last.at)[1]})"))
     return rows
+
+
+def _by(who: str, words: PageWords) -> str:
+    """Say who answered; what the record adds to the name is said in the page's language."""
+    name = who.removesuffix(BY_THE_LINK)
+    return words.labels["by_the_link"].format(name=name) if name != who else who
+
+
+def _ending(plan: AskedPlan, outcome: Outcome, words: PageWords) -> str:
+    if outcome is Outcome.FAILED and plan.stopped is not None:
+        return f"{words.language.labels['aborted']} {words.language.undo[plan.stopped]}"
+    if outcome is Outcome.EXPIRED and plan.said is not None:
+        return words.labels["ended_unanswered"]
+    return words.language.headlines[outcome]
 
 
 def _snippet(plan: AskedPlan, words: PageWords) -> tuple[str, list[str]] | None:

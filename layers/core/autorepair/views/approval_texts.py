@@ -17,11 +17,17 @@ class Notice(StrEnum):
     APPROVED_NOW = "approved_now"
     REJECTED_NOW = "rejected_now"
     ANSWERED = "answered"
+    TOO_LATE = "too_late"
     EXPIRED = "expired"
+    STOPPED = "stopped"
     CLOSED = "closed"
     PLAN_CHANGED = "plan_changed"
     CONTRARY = "contrary"
     PAUSED = "paused"
+    """A yes was refused."""
+    PAUSED_NOW = "paused_now"
+    """A yes would be."""
+    FUNCTION_MISSING = "function_missing"
     WRONG_FUNCTION = "wrong_function"
     NAME_MISSING = "name_missing"
     NAME_UNFIT = "name_unfit"
@@ -61,7 +67,8 @@ _ENGLISH_NOTICES = {
     Notice.APPROVED_NOW: NoticeWords(
         "Approved",
         "Your answer is recorded. The change is made next, if the function is still configured as "
-        "it was; then it is checked against real traffic. Reload this page to see how it goes on.",
+        "it was; then it is checked against real traffic. Open this page again to see how it goes "
+        "on.",
     ),
     Notice.REJECTED_NOW: NoticeWords(
         "Rejected", "Your answer is recorded. This change is not made."
@@ -69,10 +76,20 @@ _ENGLISH_NOTICES = {
     Notice.ANSWERED: NoticeWords(
         "Answered", "This question has its answer; there is nothing left to do."
     ),
+    Notice.TOO_LATE: NoticeWords(
+        "Too late",
+        "This answer came too late: the service was not waiting any more. Nothing was changed by "
+        "it.",
+    ),
     Notice.EXPIRED: NoticeWords(
         "Expired",
         "Nobody answered in time, and that counts as a no: this change is not made. If the alarm "
         "is still on, see to its cause by hand.",
+    ),
+    Notice.STOPPED: NoticeWords(
+        "Stopped by hand",
+        "Somebody stopped the execution of this incident before this change was made. If the alarm "
+        "is still on, see to its cause.",
     ),
     Notice.CLOSED: NoticeWords(
         "Not waiting any more",
@@ -89,33 +106,43 @@ _ENGLISH_NOTICES = {
     ),
     Notice.PAUSED: NoticeWords(
         "Repairs are paused",
-        "Nothing is decided: an approval would be used up now and nothing written. Approve once "
-        "repairs are resumed, or reject.",
+        "An approval would be used up now and nothing written. Approve once repairs are resumed, "
+        "or reject.",
+    ),
+    Notice.PAUSED_NOW: NoticeWords(
+        "Repairs are paused",
+        "A yes is not taken while they are: approve once repairs are resumed. A no is taken.",
+    ),
+    Notice.FUNCTION_MISSING: NoticeWords(
+        "The function's name is missing",
+        "Type the function's name exactly as it is shown.",
     ),
     Notice.WRONG_FUNCTION: NoticeWords(
         "The function's name does not match",
-        "Nothing is decided. Type the name exactly as it is shown, capital letters included.",
+        "Type the name again exactly as it is shown, capital letters included.",
     ),
     Notice.NAME_MISSING: NoticeWords(
         "Your name is missing",
-        "Nothing is decided. The record has to say who answered.",
+        "The record has to say who answered.",
     ),
     Notice.NAME_UNFIT: NoticeWords(
         "This name cannot be recorded",
-        "Nothing is decided. A name has at most 100 characters, all of them visible ones.",
+        "A name has at most 100 characters, all of them visible ones.",
     ),
     Notice.COMMENT_TOO_LONG: NoticeWords(
         "The comment is too long",
-        "Nothing is decided. A comment has at most 1,000 characters.",
+        "A comment has at most 1,000 characters.",
     ),
     Notice.SPENT: NoticeWords(
         "This form was used before, or is too old",
-        "It has decided nothing just now. Here is a fresh one: type the function's name again.",
+        "If an answer was sent by it just now, this page shows it when it is opened again. Here is "
+        "a fresh one.",
     ),
     Notice.UNKNOWN_LINK: NoticeWords(
         "There is no question at this link",
-        "It was copied incompletely, or it has expired. Look for the newest message about the "
-        "function; the commands in it work as well.",
+        "It was copied incompletely, or its question was asked long ago. What became of it is "
+        "told by autorepair incidents and autorepair show. If a question is open, the newest "
+        "message about the function has its link, and commands that work as well.",
     ),
     Notice.BAD_REQUEST: NoticeWords(
         "This request cannot be read",
@@ -130,13 +157,20 @@ _ENGLISH_NOTICES = {
 _CHINESE_NOTICES = {
     Notice.APPROVED_NOW: NoticeWords(
         "已批准",
-        "您的答复已记录。若该函数的配置未变，接下来将执行变更，并用真实流量检验。刷新本页可查看进展。",
+        "您的答复已记录。若该函数的配置未变，接下来将执行变更，并用真实流量检验。重新打开本页可查看进展。",
     ),
     Notice.REJECTED_NOW: NoticeWords("已拒绝", "您的答复已记录。不会执行此变更。"),
     Notice.ANSWERED: NoticeWords("已答复", "此询问已有答复，无需再处理。"),
+    Notice.TOO_LATE: NoticeWords(
+        "答复过晚", "此答复来得太晚：本服务已不再等待。它没有改变任何内容。"
+    ),
     Notice.EXPIRED: NoticeWords(
         "已过期",
         "无人按时答复，视为拒绝：不会执行此变更。若告警仍在持续，请人工处理其原因。",
+    ),
+    Notice.STOPPED: NoticeWords(
+        "已由人工中止",
+        "在执行此变更之前，此事件的执行已被人工终止。若告警仍在持续，请查明其原因。",
     ),
     Notice.CLOSED: NoticeWords("不再等待答复", "此询问已不能答复。目前的情况见下文。"),
     Notice.PLAN_CHANGED: NoticeWords(
@@ -146,27 +180,35 @@ _CHINESE_NOTICES = {
     Notice.CONTRARY: NoticeWords("此前已有相反的答复", "以最先的答复为准；您的答复未被采纳。"),
     Notice.PAUSED: NoticeWords(
         "修复已暂停",
-        "尚未作出任何决定：此时批准会用掉答复而不写入任何变更。请在恢复修复后再批准，或选择拒绝。",
+        "此时批准会用掉答复而不写入任何变更。请在恢复修复后再批准，或选择拒绝。",
+    ),
+    Notice.PAUSED_NOW: NoticeWords(
+        "修复已暂停",
+        "暂停期间不接受批准：请在恢复修复后再批准。拒绝可随时提交。",
+    ),
+    Notice.FUNCTION_MISSING: NoticeWords(
+        "缺少函数名称",
+        "请完全按照所示输入函数名称。",
     ),
     Notice.WRONG_FUNCTION: NoticeWords(
         "函数名称不一致",
-        "尚未作出任何决定。请完全按照所示输入名称，区分大小写。",
+        "请完全按照所示重新输入名称，区分大小写。",
     ),
-    Notice.NAME_MISSING: NoticeWords(
-        "缺少您的姓名", "尚未作出任何决定。记录中必须写明是谁答复的。"
-    ),
+    Notice.NAME_MISSING: NoticeWords("缺少您的姓名", "记录中必须写明是谁答复的。"),
     Notice.NAME_UNFIT: NoticeWords(
         "此姓名无法记录",
-        "尚未作出任何决定。姓名最多 100 个字符，且均须为可见字符。",
+        "姓名最多 100 个字符，且均须为可见字符。",
     ),
-    Notice.COMMENT_TOO_LONG: NoticeWords("备注过长", "尚未作出任何决定。备注最多 1000 个字符。"),
+    Notice.COMMENT_TOO_LONG: NoticeWords("备注过长", "备注最多 1000 个字符。"),
     Notice.SPENT: NoticeWords(
         "此表单已用过或已过时",
-        "它刚才没有作出任何决定。这是一份新表单：请重新输入函数名称。",
+        "若刚才已用它提交答复，重新打开本页即可看到。这是一份新表单。",
     ),
     Notice.UNKNOWN_LINK: NoticeWords(
         "此链接没有对应的询问",
-        "链接复制不完整，或已过期。请查找有关该函数的最新消息；其中的命令同样可用。",
+        "链接复制不完整，或其询问早已过去。处理结果可用 autorepair incidents 与 "
+        "autorepair show 查看。若仍有待答复的询问，"
+        "有关该函数的最新消息中有其链接，其中的命令同样可用。",
     ),
     Notice.BAD_REQUEST: NoticeWords("无法读取此请求", "尚未作出任何决定。请重新打开消息中的链接。"),
     Notice.TRY_AGAIN: NoticeWords(
@@ -231,7 +273,8 @@ _ENGLISH_LABELS = {
     "calls": "Calls",
     "if_approved": "If approved",
     "approved_means": "The change is made if the function is still configured as it was, and "
-    "checked against real traffic. One that makes things worse is taken back.",
+    "checked against real traffic. One that makes things worse is taken back, and so is one that "
+    "does not help, unless the policy keeps it.",
     "if_rejected": "If rejected",
     "rejected_means": "Nothing is changed.",
     "rejected_keeps": "This change is not made; what an earlier step changed stays.",
@@ -251,11 +294,17 @@ _ENGLISH_LABELS = {
     "approved": "approved",
     "rejected": "rejected",
     "said": "{answer} by {by}",
-    "late": "This answer came too late; it has changed nothing.",
+    "by_the_link": "{name}, by the link",
+    "open_again": "Open this page again",
+    "undecided": "Nothing is decided. ",
+    "type_again": "Type the function's name again: it is not kept.",
+    "environment": "Environment",
+    "ended_unanswered": "Expired: no answer reached the service in time; nothing was changed.",
     "another": "Another plan was made since, and asked about by a link of its own.",
     "outcome": "Outcome",
-    "again": "The answer is recorded, and the incident has not been seen to go on yet. Reload this "
-    "page in a minute. If nothing has moved by then, the same answer may be given once more.",
+    "again": "The answer is recorded, and the incident has not been seen to go on yet. Open "
+    "this page again in a minute. If nothing has moved by then, the same answer may be given once "
+    "more.",
     "so_far": "So far",
     "incident": "The incident",
     "alarm_reason": "Reason of the alarm",
@@ -288,7 +337,7 @@ _CHINESE_LABELS = {
     "calls": "调用情况",
     "if_approved": "若批准",
     "approved_means": "若该函数的配置未变，将执行变更，并用真实流量检验；"
-    "使情况变差的变更会被撤销。",
+    "使情况变差的变更会被撤销；没有帮助的变更同样会被撤销，除非策略规定保留。",
     "if_rejected": "若拒绝",
     "rejected_means": "不做任何变更。",
     "rejected_keeps": "不执行此变更；此前步骤所做的变更保留。",
@@ -307,10 +356,15 @@ _CHINESE_LABELS = {
     "approved": "已批准",
     "rejected": "已拒绝",
     "said": "{answer}，答复人：{by}",
-    "late": "此答复来得太晚，没有改变任何内容。",
+    "by_the_link": "{name}（通过链接）",
+    "open_again": "重新打开本页",
+    "undecided": "尚未作出任何决定。",
+    "type_again": "请重新输入函数名称：该项不会保留。",
+    "environment": "环境",
+    "ended_unanswered": "已过期：没有答复按时到达本服务，未做任何变更。",
     "another": "此后已重新制定方案，并以另一链接询问。",
     "outcome": "结果",
-    "again": "答复已记录，但尚未看到事件继续进行。请在一分钟后刷新本页；"
+    "again": "答复已记录，但尚未看到事件继续进行。请在一分钟后重新打开本页；"
     "若仍无进展，可再次给出同样的答复。",
     "so_far": "进展",
     "incident": "事件",

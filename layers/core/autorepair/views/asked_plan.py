@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import ValidationError
 
@@ -14,6 +14,7 @@ from autorepair.domain.decision import Decision
 from autorepair.domain.diagnosis import Diagnosis
 from autorepair.domain.errors import NothingKeptError
 from autorepair.domain.evidence import EvidenceSummary
+from autorepair.domain.failure import Undo
 from autorepair.domain.incident import Alarm, Outcome, Target
 from autorepair.domain.value import Instant, Value
 from autorepair.views.patch import Kept, kept_change
@@ -49,6 +50,8 @@ class AskedPlan(Value):
     is_replaced: bool = False
     """Whether another plan of the incident was asked about later."""
     outcome: Outcome | None = None
+    stopped: Undo | None = None
+    """What became of its changes where somebody stopped the execution; None: nobody did."""
     kept: Kept | None = None
     altered_at: int | None = None
     """The number of the first record that does not follow from the one before it."""
@@ -62,6 +65,11 @@ class AskedPlan(Value):
     def function_name(self) -> str:
         """The function's name, empty if no record tells it."""
         return self.target.function_name if self.target else ""
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody stopped the incident's execution."""
+        return self.stopped is not None
 
     @property
     def may_be_answered(self) -> bool:
@@ -90,6 +98,7 @@ def asked_plan(records: Records, plan_hash: str) -> AskedPlan:
         ),
         is_replaced=_is_replaced(records, plan_hash),
         outcome=_outcome(records),
+        stopped=_stopped(records),
         kept=_kept(records),
         altered_at=first_break(records),
     )
@@ -140,6 +149,13 @@ def _is_replaced(records: Records, plan_hash: str) -> bool:
 def _outcome(records: Records) -> Outcome | None:
     told = _last(records, RecordKind.INCIDENT_CLOSED).get("outcome")
     return Outcome(told) if isinstance(told, str) and told in set(Outcome) else None
+
+
+def _stopped(records: Records) -> Undo | None:
+    handled = _last(records, RecordKind.FAILURE_HANDLED)
+    told = handled.get("undo")
+    is_stopped = handled.get("execution") == "ABORTED"
+    return next((undo for undo in get_args(Undo) if is_stopped and undo == told), None)
 
 
 def _kept(records: Records) -> Kept | None:

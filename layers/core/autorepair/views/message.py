@@ -24,10 +24,13 @@ from autorepair.domain.diagnosis import Diagnosis, RootCause
 from autorepair.domain.evidence import EvidenceSummary
 from autorepair.domain.failure import Undo
 from autorepair.domain.incident import Incident, Outcome
+from autorepair.domain.value import Instant
 from autorepair.domain.verification import Verification
+from autorepair.views.answer_told import answer_line, asked_again_line, moment_told
 from autorepair.views.cost import cost_in_words
 from autorepair.views.evidence_text import shares_between
 from autorepair.views.patch import permanent_snippet
+from autorepair.views.plain_text import one_line
 from autorepair.views.texts import CHINESE, ENGLISH, Language
 
 LONGEST_SUBJECT = 99
@@ -51,28 +54,36 @@ class Message:
     body: str
 
 
-def result_message(course: Course, outcome: Outcome) -> Message:
-    """Say how an incident ended, why, and what is left to do."""
+def result_message(
+    course: Course, outcome: Outcome, *, answered_at: Instant | None = None
+) -> Message:
+    """Say how an incident ended, why, who answered and when, and what is left to do."""
     name = _function_name(course.incident)
     cause = course.diagnosis.root_cause.value if course.diagnosis else "no diagnosis"
     return Message(
         subject=_subject(f"[Auto-Repair] {outcome.value}: {name} ({cause})"),
         body=_bilingual(
-            _result_lines(course, outcome, ENGLISH), _result_lines(course, outcome, CHINESE)
+            *(_result_lines(course, outcome, words, answered_at) for words in (ENGLISH, CHINESE))
         ),
     )
 
 
-def approval_message(course: Course, link: str | None = None) -> Message:
+def approval_message(
+    course: Course, link: str | None = None, *, until: Instant | None = None
+) -> Message:
     """Ask whether the planned change may be made, and say how to answer.
 
-    ``link`` is the URL of the approval page; None where there is none.
+    ``link`` is the URL of the approval page, None where there is none; ``until`` is when the
+    question expires. A question that comes again says so: it looks like the one before.
     """
-    name = _function_name(course.incident)
+    again = " again" if asked_again_line(course, ENGLISH) else ""
+    environment = _environment(course.incident.execution_arn)
+    place = f" ({environment})" if environment else ""
+    asked = f"approval needed{again}{place}: {_function_name(course.incident)}"
     return Message(
-        subject=_subject(f"[Auto-Repair] approval needed: {name}"),
+        subject=_subject(f"[Auto-Repair] {asked}"),
         body=_bilingual(
-            _approval_lines(course, ENGLISH, link), _approval_lines(course, CHINESE, link)
+            *(_approval_lines(course, words, link, until) for words in (ENGLISH, CHINESE))
         ),
     )
 
@@ -139,9 +150,12 @@ def _source(source: VariableSource, words: Language) -> str:
     return words.labels["absent" if isinstance(source, Absent) else "sealed"]
 
 
-def _result_lines(course: Course, outcome: Outcome, words: Language) -> list[str]:
+def _result_lines(
+    course: Course, outcome: Outcome, words: Language, answered_at: Instant | None
+) -> list[str]:
     return [
         words.headlines[outcome],
+        *answer_line(course, words, answered_at),
         *_diagnosis_lines(course, words),
         *_decision_lines(course, words),
         *_change_lines(course, words),
@@ -155,11 +169,15 @@ def _result_lines(course: Course, outcome: Outcome, words: Language) -> list[str
     ]
 
 
-def _approval_lines(course: Course, words: Language, link: str | None) -> list[str]:
+def _approval_lines(
+    course: Course, words: Language, link: str | None, until: Instant | None
+) -> list[str]:
     decision = course.decision
     command = _answer_of(course)
     span = _span(decision.approval_timeout_s if decision else 0, words)
+    moment = f" ({words.labels['until']} {moment_told(until)})" if until else ""
     return [
+        *asked_again_line(course, words),
         words.labels["asking"],
         *(
             [_line(words, "change", _arrow(decision.change, words))]
@@ -170,10 +188,10 @@ def _approval_lines(course: Course, words: Language, link: str | None) -> list[s
         *_decision_lines(course, words),
         # Not cut as other lines are: half a link leads nowhere.
         *([f"{words.labels['page']}: {link}"] if link else []),
-        f"{words.labels['answer']}:",
+        f"{words.labels['or_answer' if link else 'answer']}:",
         f"  autorepair approve {command}",
         f"  autorepair reject {command}",
-        f"{words.labels['expires']}: {span}",
+        f"{words.labels['expires']}: {span}{moment}",
         *_incident_lines(course.incident, words, course.evidence),
     ]
 
@@ -187,8 +205,13 @@ def _answer_of(course: Course) -> str:
 
 def environment_option(execution_arn: str) -> str:
     """Give the option by which a command finds the deployment that an execution belongs to."""
+    environment = _environment(execution_arn)
+    return f" --env {environment}" if environment else ""
+
+
+def _environment(execution_arn: str) -> str | None:
     found = _DEPLOYMENT.search(execution_arn)
-    return f" --env {found[1]}" if found else ""
+    return found[1] if found else None
 
 
 def _span(seconds: int, words: Language) -> str:
@@ -255,11 +278,14 @@ def _change_lines(course: Course, words: Language) -> list[str]:
     record, kept = course.change, course.kept_change
     lines = [] if kept is None else [_line(words, "change", _arrow(kept, words))]
     lines += [] if record is None else [_line(words, "note", note) for note in record.notes]
+    is_overtaken = record is not None and record.status == "stale"
     if record is not None and record.status != "applied":
+        label = "overtaken" if is_overtaken else "withheld"
+        told = record.reason if is_overtaken else f"{record.status}: {record.reason}"
         planned = f" ({_arrow(record.change, words)})" if record.change else ""
-        lines.append(_line(words, "withheld", f"{record.status}: {record.reason}{planned}"))
+        lines.append(_line(words, label, f"{told}{planned}"))
     decided = course.decision.change if course.decision else None
-    if record is None and decided is not None:
+    if (record is None or is_overtaken) and decided is not None:
         lines.append(_line(words, "withheld", _arrow(decided, words)))
     handed_over = course.handed_over
     if handed_over is not None:
@@ -302,6 +328,8 @@ def _incident_lines(
     if incident is None:
         return []
     lines = [_line(words, "function", _function_name(incident))]
+    if (environment := _environment(incident.execution_arn)) is not None:
+        lines.append(_line(words, "environment", environment))
     if (target := incident.target) is not None:
         place = f"{target.account_id}, {target.region}"
         lines += [_line(words, "arn", target.function_arn), _line(words, "account", place)]
@@ -346,8 +374,7 @@ def _line(words: Language, label: str, text: str) -> str:
 
 
 def _cut(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= LONGEST_TEXT else f"{flat[: LONGEST_TEXT - 3]}..."
+    return one_line(text, LONGEST_TEXT)
 
 
 def _bilingual(english: list[str], chinese: list[str]) -> str:
