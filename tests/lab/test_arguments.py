@@ -59,7 +59,7 @@ def test_a_step_that_does_not_exist_is_refused_even_with_an_event(tmp_path: Path
     event.write_text("{}")
     done = CliRunner().invoke(invoke, ["VerifyRepairs", "--event", str(event)])
     assert done.exit_code == 1
-    assert "'VerifyRepairs' (did you mean VerifyRepair?); the steps are Collect" in done.output
+    assert "'VerifyRepairs' (did you mean VerifyRepair?); the steps are ApprovalPage" in done.output
 
 
 def test_a_step_has_to_be_named() -> None:
