@@ -15,7 +15,7 @@ Usage: ./deploy.sh --environment dev|staging|prod --email ADDRESS [options]
   --dry-run                validate and build, deploy nothing; needs no AWS account
   --help
 
-Where a person is asked, the message links to a public page that takes the answer, at an address nobody
+Where a person is asked, the message links to a public page that takes the answer, by links nobody
 can guess. "EnableApprovalPage": "false" in parameters/NAME.json leaves it out; the commands stay.
 
 Environment: RUNTIME_PYTHON (3.11, 3.12 or 3.13; default 3.13) is the Lambda runtime to build and deploy
@@ -101,7 +101,7 @@ if [[ -n "$knowledge_base" ]]; then overrides+=("KnowledgeBaseId=$knowledge_base
 if [[ " ${overrides[*]} " == *" EnableApprovalPage=false "* ]]; then
   say "No approval page (EnableApprovalPage in parameters/$environment.json); the commands answer"
 else
-  say "Where a person is asked, the message links to a public page at an address nobody can guess;"
+  say "Where a person is asked, the message links to a public page, by links nobody can guess;"
   say "EnableApprovalPage=false in parameters/$environment.json leaves it out"
 fi
 

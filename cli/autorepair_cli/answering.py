@@ -14,6 +14,7 @@ from autorepair.domain.errors import (
 )
 from autorepair.steps.answer_approval import (
     LONGEST_COMMENT,
+    Answered,
     AnswerInput,
     Records,
     answer_approval,
@@ -98,8 +99,18 @@ def _answer(
         comment=comment,
     )
     done = answer_approval(given, service.answering)
-    before = " before; nothing new is recorded" if done.is_repeated else ""
-    click.echo(f"{incident}: {done.approval.answer} by {done.approval.by}{before}")
+    click.echo(f"{incident}: {done.approval.answer} by {done.approval.by}{_became(done)}")
+
+
+def _became(done: Answered) -> str:
+    if done.is_repeated:
+        return " before; nothing new is recorded"
+    if done.is_received:
+        return ""
+    return (
+        "; recorded, but the execution does not wait for it: it has gone on with it already, or "
+        "has ended; see `autorepair show`"
+    )
 
 
 def _refuse_while_paused(service: Service) -> None:

@@ -12,6 +12,9 @@ from click.testing import CliRunner, Result
 
 from adapters.account import STATE_TABLE, Account
 from adapters.indexed import INDEXED_TABLE, indexed_trail
+from autorepair.domain.approval import Approval
+from autorepair.steps.answer_approval import Answered
+from autorepair_cli import answering
 from autorepair_cli.main import main
 
 PARAMETER = "/lambda-auto-repair/dev/policy"
@@ -119,3 +122,20 @@ def test_on_a_terminal_nothing_is_asked_where_yes_was_said_or_no_more_is_allowed
 def test_a_script_that_allows_more_is_not_asked(account: Account, run: Run, tmp_path: Path) -> None:
     assert run("policy", "set", written(tmp_path, LOOSER)).exit_code == 0
     assert text_of(account) == LOOSER
+
+
+@pytest.mark.parametrize(
+    ("is_repeated", "is_received", "told"),
+    [
+        (False, True, ""),
+        (True, True, " before; nothing new is recorded"),
+        (False, False, "; recorded, but the execution does not wait for it"),
+    ],
+)
+def test_what_became_of_an_answer_is_told_as_it_is(
+    told: str, *, is_repeated: bool, is_received: bool
+) -> None:
+    given = Approval(answer="approved", by="somebody")
+    done = Answered(approval=given, is_repeated=is_repeated, is_received=is_received)
+    assert answering._became(done).startswith(told)
+    assert bool(answering._became(done)) == bool(told)

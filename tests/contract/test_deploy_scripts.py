@@ -75,7 +75,7 @@ def test_help_names_every_option(script: str, options: str) -> None:
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        ("true", "a public page at an address nobody can guess"),
+        ("true", "a public page, by links nobody can guess"),
         ("false", "No approval page (EnableApprovalPage in parameters/dev.json)"),
     ],
 )

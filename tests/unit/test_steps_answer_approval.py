@@ -233,6 +233,15 @@ def test_an_answer_that_comes_too_late_is_recorded_as_late() -> None:
     assert desk.audit.is_whole()
 
 
+def test_before_the_questions_end_nobody_says_that_an_answer_came_too_late() -> None:
+    desk = Desk()
+    desk.say(RecordKind.APPROVAL_REQUESTED, "asked/lasting", plan_hash=PLAN, timeout_s=3600)
+    desk.approvals.error = NotWaitingError("the execution does not wait any more (TaskTimedOut)")
+    done = desk.answer()
+    assert (done.is_received, done.is_repeated) == (False, False)
+    assert [entry.data.get("is_late") for entry in desk.answers()] == [None]
+
+
 def test_an_answer_that_came_too_late_is_told_so_again() -> None:
     desk = Desk()
     desk.approvals.error = NotWaitingError("it has ended")

@@ -97,6 +97,8 @@ def test_an_answer_whose_receipt_was_lost_is_not_called_late(
     monkeypatch.setattr(door.world.approvals, "resume", accepted_and_lost)
     page = door.post()
     assert (page.status, late(door)) == (200, [])
+    assert "nothing left to do" not in page.body
+    assert "has not been seen to go on yet" in page.body
     door.say(RecordKind.REPAIR_PLANNED, "execute_repair", approved_by=BY)
     assert door.get().status == 200
 

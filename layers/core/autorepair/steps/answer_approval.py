@@ -47,6 +47,8 @@ class Answered(Value):
 
     approval: Approval
     is_repeated: bool
+    is_received: bool = True
+    """False: recorded, and the execution did not wait for it; it may have it, or be over."""
 
 
 def answer_approval(given: AnswerInput, ports: AnswerPorts) -> Answered:
@@ -75,8 +77,8 @@ def answer_approval(given: AnswerInput, ports: AnswerPorts) -> Answered:
     if (stands.entry.at, stands.entry.data) != (mine.at, mine.data):
         # Somebody else answered between the reading and the writing.
         return _again(given, _said(stands), ports)
-    is_mine = _resume(given, token, records, mine, ports)
-    return Answered(approval=_said(stands), is_repeated=not is_mine)
+    is_received = _resume(given, token, records, mine, ports)
+    return Answered(approval=_said(stands), is_repeated=False, is_received=is_received)
 
 
 def open_question(records: Records) -> AuditRecord | None:

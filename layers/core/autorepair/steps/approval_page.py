@@ -138,9 +138,11 @@ def _answer(visit: _Visit, form: PageForm, ports: Ports) -> PageResponse:
     except (ContraryAnswerError, NotWaitingError, PlanChangedError):
         # The records say which of them, and what became of the question instead.
         return _too_late(_look_again(visit, ports), form, ports)
-    notice = Notice.ANSWERED if done.is_repeated else _NOW[form.answer]
+    notice = _NOW[form.answer] if done.is_received and not done.is_repeated else Notice.ANSWERED
     try:
-        return _shown(_look_again(visit, ports), HTTPStatus.OK, notice)
+        seen = _look_again(visit, ports)
+        # Recorded, and nobody can tell yet whether it got through: it may be given once more.
+        return _shown(seen, HTTPStatus.OK, notice) if done.is_received else _standing(seen, ports)
     except AutoRepairError as error:
         # It is answered: "try again" would be wrong.
         page = _notice(HTTPStatus.OK, notice, visit.language)

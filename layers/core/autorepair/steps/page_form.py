@@ -14,14 +14,12 @@ from autorepair.domain.errors import MalformedEventError
 from autorepair.domain.page import PageRequest
 from autorepair.domain.value import Value
 from autorepair.views.approval_page import LONGEST_COMMENT, LONGEST_NAME, Notice
+from autorepair.views.plain_text import is_unfit
 
 LARGEST_BODY = 16 * 1024
 """Bytes. The longest name and comment in Chinese, nine bytes a character as a form is sent, fit."""
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 10
-# They turn the direction of what is shown after them: a comment could read as another record.
-_TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
 # Letters, marks and signs to Unicode, and blank on a screen: a name of them would be nobody's.
 _BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
@@ -48,12 +46,7 @@ class PageForm(Value):
         direction of a text, is left out: the comment is shown to others.
         """
         lines = self.comment.replace("\r\n", "\n").replace("\r", "\n")
-        shown = "".join(
-            c
-            for c in lines
-            if c in "\n\t" or not (unicodedata.category(c) == "Cc" or c in _TURNING)
-        )
-        return shown.strip() or None
+        return "".join(c for c in lines if c in "\n\t" or not is_unfit(c)).strip() or None
 
     def complaint(self, function_name: str) -> Notice | None:
         """Say what the person has to mend; None: nothing."""

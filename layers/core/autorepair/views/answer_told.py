@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 
 from autorepair.domain.approval import Approval
+from autorepair.domain.approval_link import BY_THE_LINK
 from autorepair.domain.course import Course
 from autorepair.domain.value import Instant
 from autorepair.views.plain_text import one_line
@@ -12,7 +13,6 @@ from autorepair.views.texts import Language
 
 LONGEST_COMMENT = 300
 """Characters of a comment or a reason in a message; the record has the whole of it."""
-_BY_LINK = ", by the link"
 
 
 def answer_line(course: Course, words: Language, at: Instant | None = None) -> list[str]:
@@ -58,8 +58,8 @@ def _of_a_person(course: Course) -> Approval | None:
 
 def _given(approval: Approval, words: Language) -> str:
     by = one_line(approval.by or "", LONGEST_COMMENT)
-    if by.endswith(_BY_LINK):
-        by = f"{by.removesuffix(_BY_LINK)}{words.labels['by_link']}"
+    if by.endswith(BY_THE_LINK):
+        by = f"{by.removesuffix(BY_THE_LINK)}{words.labels['by_link']}"
     return words.labels[approval.answer].format(by=by)
 
 
